@@ -1,0 +1,221 @@
+"""Publish and subscribe in one process: publishing is one dictionary look-up and the calls.
+
+Three channels carry the message types (see `nautilus.model.enums`); a topic's family says which. Wildcards are
+resolved when a subscription is made or a topic first seen, never while publishing. A handler that raises is isolated,
+counted and reported. Beside topics there are endpoints: one handler, called inline, returning a value.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Hashable
+from typing import Any
+
+import msgspec
+
+from nautilus.bus.mailbox import Mailbox, Policy
+from nautilus.bus.patterns import check_pattern, is_pattern, matches
+from nautilus.errors import Conflict, Unavailable
+from nautilus.model.enums import Channel
+from nautilus.model.topics import Topic, message_type
+
+Handler = Callable[[Any], object]
+ErrorReport = Callable[[str, Exception, int], None]
+
+
+class TopicStatistics(msgspec.Struct, frozen=True):
+    """What went through one topic."""
+
+    topic: str
+    channel: Channel
+    published: int
+    subscribers: int
+
+
+class Subscription:
+    """One handler on one pattern; `cancel` takes it away."""
+
+    __slots__ = ("_bus", "errors", "handler", "owner", "pattern")
+
+    def __init__(self, bus: "Bus", pattern: str, handler: Handler, owner: str) -> None:
+        self._bus = bus
+        self.pattern = pattern
+        self.handler = handler
+        self.owner = owner
+        self.errors = 0
+
+    def cancel(self) -> None:
+        """Deliver nothing more; a second call does nothing."""
+        self._bus._remove(self)  # noqa: SLF001 - the two are one mechanism
+
+
+class _Route:
+    """A topic in use: its handlers as a tuple that is replaced, never changed."""
+
+    __slots__ = ("channel", "handlers", "published", "subscriptions", "topic")
+
+    def __init__(self, topic: str) -> None:
+        self.topic = topic
+        self.channel = message_type(topic).channel
+        self.published = 0
+        self.subscriptions: tuple[Subscription, ...] = ()
+        self.handlers: tuple[Handler, ...] = ()
+
+    def add(self, subscription: Subscription) -> None:
+        self.subscriptions = (*self.subscriptions, subscription)
+        self.handlers = tuple(item.handler for item in self.subscriptions)
+
+    def remove(self, subscription: Subscription) -> None:
+        self.subscriptions = tuple(item for item in self.subscriptions if item is not subscription)
+        self.handlers = tuple(item.handler for item in self.subscriptions)
+
+
+class Bus:
+    """The bus of one node. Everything happens on the node's loop thread, in the publisher's stack."""
+
+    def __init__(self, on_error: ErrorReport | None = None) -> None:
+        self._routes: dict[str, _Route] = {}
+        self._subscriptions: list[Subscription] = []
+        self._endpoints: dict[str, Handler] = {}
+        self._requests: dict[str, Callable[[Any], Awaitable[Any]]] = {}
+        self._on_error = on_error
+
+    def publish[M](self, topic: "Topic[M]", message: M) -> None:
+        """Call every handler of the topic with the message, in the order in which they subscribed."""
+        route = self._routes.get(topic)
+        if route is None:
+            route = self._open(topic)
+        route.published += 1
+        for handler in route.handlers:
+            try:
+                handler(message)
+            except Exception as error:  # noqa: BLE001 - a neighbour must never be stopped
+                self._failed(route, handler, error)
+
+    def subscribe[M](self, pattern: "Topic[M]", handler: Callable[[M], object], *, owner: str = "") -> Subscription:
+        """Call `handler` inline with every message under the pattern: quick, no await, no I/O."""
+        check_pattern(pattern)
+        if pattern[0] not in "*>":
+            message_type(pattern)
+        subscription = Subscription(self, pattern, handler, owner)
+        self._subscriptions.append(subscription)
+        if is_pattern(pattern):
+            for topic, route in self._routes.items():
+                if matches(pattern, topic):
+                    route.add(subscription)
+        elif pattern in self._routes:
+            self._routes[pattern].add(subscription)
+        else:
+            self._open(pattern)
+        return subscription
+
+    def mailbox[M](
+        self,
+        pattern: "Topic[M]",
+        handler: Callable[[M], Awaitable[None]],
+        *,
+        policy: Policy = Policy.DROP_OLDEST,
+        capacity: int = 1024,
+        key: Callable[[M], Hashable] | None = None,
+        owner: str = "",
+    ) -> tuple[Subscription, Mailbox[M]]:
+        """Queue every message under the pattern for an async handler; the caller runs `mailbox.run()` as a task."""
+
+        def failed(error: Exception) -> None:
+            subscription.errors += 1
+            self._report(owner or pattern, error, subscription.errors)
+
+        box = Mailbox(handler, policy=policy, capacity=capacity, key=key, on_error=failed)
+        subscription = self.subscribe(pattern, box.put, owner=owner)
+        return subscription, box
+
+    def register(self, endpoint: str, handler: Callable[[Any], Any]) -> Callable[[], None]:
+        """Make `handler` the one that answers an endpoint; returns the undoing."""
+        if endpoint in self._endpoints:
+            raise Conflict(f"endpoint {endpoint!r} has a handler already")
+        self._endpoints[endpoint] = handler
+
+        def undo() -> None:
+            if self._endpoints.get(endpoint) is handler:
+                del self._endpoints[endpoint]
+
+        return undo
+
+    def has_endpoint(self, endpoint: str) -> bool:
+        """Whether somebody answers."""
+        return endpoint in self._endpoints
+
+    def call(self, endpoint: str, message: Any) -> Any:
+        """Call an endpoint inline and return its answer; what it raises reaches the caller."""
+        handler = self._endpoints.get(endpoint)
+        if handler is None:
+            raise Unavailable(f"nothing answers at {endpoint!r}")
+        return handler(message)
+
+    def serve(self, name: str, handler: Callable[[Any], Awaitable[Any]]) -> Callable[[], None]:
+        """Answer requests of a name with an async handler; returns the undoing."""
+        if name in self._requests:
+            raise Conflict(f"request {name!r} has a handler already")
+        self._requests[name] = handler
+
+        def undo() -> None:
+            if self._requests.get(name) is handler:
+                del self._requests[name]
+
+        return undo
+
+    async def request(self, name: str, message: Any, timeout: float) -> Any:  # noqa: ASYNC109 - the deadline is the call's meaning
+        """Ask, and wait at most `timeout` seconds; raises Unavailable when nobody answers in time."""
+        handler = self._requests.get(name)
+        if handler is None:
+            raise Unavailable(f"nothing answers requests {name!r}")
+        try:
+            async with asyncio.timeout(timeout):
+                return await handler(message)
+        except TimeoutError:
+            raise Unavailable(f"no answer to {name!r} within {timeout} s") from None
+
+    def statistics(self) -> list[TopicStatistics]:
+        """Every topic seen so far."""
+        return [
+            TopicStatistics(route.topic, route.channel, route.published, len(route.handlers))
+            for route in self._routes.values()
+        ]
+
+    @property
+    def subscriptions(self) -> tuple[Subscription, ...]:
+        """The subscriptions in force."""
+        return tuple(self._subscriptions)
+
+    @property
+    def endpoints(self) -> tuple[str, ...]:
+        """The endpoints that have a handler."""
+        return tuple(self._endpoints)
+
+    def _open(self, topic: str) -> _Route:
+        if is_pattern(topic):
+            check_pattern(topic)
+            raise Conflict(f"cannot publish to the pattern {topic!r}")
+        route = _Route(topic)
+        for subscription in self._subscriptions:
+            if matches(subscription.pattern, topic):
+                route.add(subscription)
+        self._routes[topic] = route
+        return route
+
+    def _remove(self, subscription: Subscription) -> None:
+        if subscription in self._subscriptions:
+            self._subscriptions.remove(subscription)
+            for route in self._routes.values():
+                if subscription in route.subscriptions:
+                    route.remove(subscription)
+
+    def _failed(self, route: _Route, handler: Handler, error: Exception) -> None:
+        for subscription in route.subscriptions:
+            if subscription.handler is handler:
+                subscription.errors += 1
+                self._report(subscription.owner or subscription.pattern, error, subscription.errors)
+                return
+
+    def _report(self, source: str, error: Exception, count: int) -> None:
+        if self._on_error is None:
+            raise error
+        self._on_error(source, error, count)

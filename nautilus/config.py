@@ -1,0 +1,204 @@
+"""Typed configuration: built-in defaults < TOML file < environment < command line.
+
+Every option can be given in the environment as NAUTILUS__SECTION__KEY. A wrong key, type or value is an error that
+names where it came from, the key, and what is allowed.
+"""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+from nautilus.errors import ConfigError, NautilusError
+
+ENVIRONMENT_PREFIX = "NAUTILUS__"
+
+
+class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    pass
+
+
+class HttpConfig(_Section, frozen=True, kw_only=True):
+    """The web server."""
+
+    host: Annotated[str, Meta(min_length=1, description="Address to listen on.")] = "127.0.0.1"
+    port: Annotated[int, Meta(ge=0, le=65535, description="Port to listen on; 0 takes a free one.")] = 8001
+    max_body_bytes: Annotated[int, Meta(ge=1024, le=1 << 30, description="Largest request body accepted.")] = 8_388_608
+    allowed_hosts: Annotated[
+        tuple[str, ...], Meta(description="Values of the Host header accepted; others get 400.")
+    ] = ("localhost", "127.0.0.1", "[::1]")
+    allowed_origins: Annotated[
+        tuple[str, ...], Meta(description="Web origins, beside our own, that may open WebSockets.")
+    ] = ()
+
+
+class StoreConfig(_Section, frozen=True, kw_only=True):
+    """Where things are kept."""
+
+    directory: Annotated[
+        str,
+        Meta(min_length=1, description='Folder of the journal, the state and the catalog; ":memory:" keeps nothing.'),
+    ] = "~/.nautilus"
+    sync: Annotated[
+        Literal["group", "none"],
+        Meta(
+            description='"group": an order leaves only after its record is on disk (fdatasync); "none": after write().'
+        ),
+    ] = "group"
+    snapshot_seconds: Annotated[
+        float, Meta(ge=1, le=86_400, description="How often engines save their state, so that recovery is short.")
+    ] = 60.0
+
+
+class LogConfig(_Section, frozen=True, kw_only=True):
+    """What is logged, and how."""
+
+    level: Annotated[
+        Literal["debug", "info", "warning", "error"], Meta(description="Least severe level that is shown.")
+    ] = "info"
+    format: Annotated[
+        Literal["auto", "console", "json"], Meta(description='"auto": readable on a terminal, JSON lines elsewhere.')
+    ] = "auto"
+
+
+class AccelConfig(_Section, frozen=True, kw_only=True):
+    """Threads and kernels."""
+
+    threads: Annotated[int, Meta(ge=1, le=256, description="Threads for work that would block the loop.")] = 2
+    compile_at_start: Annotated[
+        bool, Meta(description="Compile all kernels before the node is ready, rather than at their first use.")
+    ] = True
+
+
+class NodeConfig(_Section, frozen=True, kw_only=True):
+    """The whole configuration. `engines` maps names to sections, each typed by its engine; the rest have defaults."""
+
+    name: Annotated[
+        str, Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,31}$", description="Name of this node, in logs and messages.")
+    ] = "nautilus"
+    http: HttpConfig = HttpConfig()
+    store: StoreConfig = StoreConfig()
+    log: LogConfig = LogConfig()
+    accel: AccelConfig = AccelConfig()
+    engines: Mapping[str, Any] = msgspec.field(default_factory=dict)
+
+
+def load_config(
+    path: str | Path | None = None,
+    overrides: Mapping[str, Any] | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> NodeConfig:
+    """Read a configuration. `overrides` maps dotted keys ("http.port") to values, as the command line gives them.
+
+    Raises ConfigError.
+
+    >>> load_config(overrides={"http.port": 9000}, environment={}).http.port
+    9000
+    """
+    raw: dict[str, Any] = {}
+    origins: dict[str, str] = {}
+    if path is not None:
+        raw = _read_toml(Path(path))
+        _remember(raw, "", str(path), origins)
+    variables = os.environ if environment is None else environment
+    for variable, text in sorted(variables.items()):
+        if variable.startswith(ENVIRONMENT_PREFIX):
+            key = variable.removeprefix(ENVIRONMENT_PREFIX).lower().replace("__", ".")
+            _put(raw, key, _parse(text), variable)
+            origins[key] = variable
+    for key, value in (overrides or {}).items():
+        _put(raw, key, value, "command line")
+        origins[key] = "command line"
+    sections = raw.pop("engines", {})
+    if not isinstance(sections, dict):
+        raise ConfigError(_origin(origins, "engines"), "engines", "must be a table with one section for each engine")
+    config = _convert(raw, NodeConfig, "", origins)
+    return msgspec.structs.replace(config, engines=_engine_sections(sections, origins))
+
+
+def _engine_sections(sections: Mapping[str, Any], origins: Mapping[str, str]) -> dict[str, Any]:
+    if not sections:
+        return {}
+    from nautilus.engines.registry import engine_entry_points, engine_type
+
+    known = engine_entry_points()
+    converted = {}
+    for name, section in sections.items():
+        key = f"engines.{name}"
+        if name not in known:
+            raise ConfigError(_origin(origins, key), key, f"no such engine; there are {', '.join(known)}")
+        converted[name] = _convert(section, engine_type(name).config_type, key, origins)
+    return converted
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(str(path), "file", f"cannot be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(str(path), "file", f"is not TOML: {error}") from error
+
+
+def _parse(text: str) -> Any:
+    """A value from the environment: TOML syntax where it is that (numbers, booleans, lists), else the text itself."""
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def _put(raw: dict[str, Any], key: str, value: Any, origin: str) -> None:
+    *parents, last = key.split(".")
+    table = raw
+    for parent in parents:
+        table = table.setdefault(parent, {})
+        if not isinstance(table, dict):
+            raise ConfigError(origin, key, f"{parent!r} is a value, not a section")
+    table[last] = value
+
+
+def _remember(table: Mapping[str, Any], prefix: str, origin: str, origins: dict[str, str]) -> None:
+    for key, value in table.items():
+        dotted = f"{prefix}.{key}" if prefix else key
+        origins[dotted] = origin
+        if isinstance(value, dict):
+            _remember(value, dotted, origin, origins)
+
+
+def _origin(origins: Mapping[str, str], key: str) -> str:
+    while key:
+        if key in origins:
+            return origins[key]
+        key = key.rpartition(".")[0]
+    return "configuration"
+
+
+def _convert[T](raw: Any, kind: type[T], prefix: str, origins: Mapping[str, str]) -> T:
+    try:
+        return msgspec.convert(raw, kind)
+    except msgspec.ValidationError as error:
+        key, reason = _explain(str(error), kind, prefix)
+        raise ConfigError(_origin(origins, key), key, reason) from None
+    except NautilusError as error:
+        raise ConfigError(_origin(origins, prefix), prefix or "configuration", str(error)) from None
+
+
+def _explain(message: str, kind: type[Any], prefix: str) -> tuple[str, str]:
+    """Key and reason of a msgspec message such as "Expected `int`, got `str` - at `$.http.port`"."""
+    reason, _, path = message.partition(" - at `$")
+    path = path.rstrip("`").lstrip(".")
+    unknown = "Object contains unknown field `"
+    if reason.startswith(unknown):
+        field = reason.removeprefix(unknown).rstrip("`")
+        owner: Any = kind
+        for part in filter(None, path.split(".")):
+            owner = next((f.type for f in msgspec.structs.fields(owner) if f.name == part), owner)
+        allowed = ", ".join(f.name for f in msgspec.structs.fields(owner))
+        reason = f"unknown key; allowed are {allowed}"
+        path = f"{path}.{field}" if path else field
+    return ".".join(part for part in (prefix, path) if part), reason

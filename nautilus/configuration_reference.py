@@ -1,0 +1,107 @@
+"""The configuration written out from its types: as TOML with comments, and as the page of the documentation."""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
+
+import msgspec
+
+from nautilus.config import NodeConfig
+from nautilus.engines.registry import engine_entry_points, engine_type
+
+
+class Option(msgspec.Struct, frozen=True):
+    """One option: dotted section, key, value in force, what it means, and what is allowed."""
+
+    section: str
+    key: str
+    value: Any
+    description: str
+    allowed: str
+
+
+def options(config: NodeConfig) -> Iterator[Option]:
+    """Every option of the node and of each installed engine."""
+    yield from _options(config, "")
+    for name in engine_entry_points():
+        yield from _options(config.engines.get(name) or engine_type(name).config_type(), f"engines.{name}")
+
+
+def _options(section: msgspec.Struct, prefix: str) -> Iterator[Option]:
+    hints = get_type_hints(type(section), include_extras=True)
+    nested = []
+    for field in msgspec.structs.fields(section):
+        value = getattr(section, field.name)
+        if isinstance(value, msgspec.Struct):
+            nested.append((field.name, value))
+        elif not (prefix == "" and field.name == "engines"):
+            yield Option(prefix, field.name, value, *_meaning(hints[field.name]))
+    for name, value in nested:
+        yield from _options(value, f"{prefix}.{name}" if prefix else name)
+
+
+def _meaning(hint: Any) -> tuple[str, str]:
+    description, limits = "", []
+    if get_origin(hint) is Annotated:
+        hint, *metas = get_args(hint)
+        for meta in metas:
+            if isinstance(meta, msgspec.Meta):
+                description = meta.description or description
+                limits += [
+                    f"{sign} {getattr(meta, name)}"
+                    for name, sign in (("ge", ">="), ("gt", ">"), ("le", "<="), ("lt", "<"), ("pattern", "matches"))
+                    if getattr(meta, name) is not None
+                ]
+    kind = msgspec.json.schema(hint)
+    if "enum" in kind:
+        limits.append("one of " + ", ".join(json.dumps(value) for value in kind["enum"]))
+    return description, ", ".join(limits)
+
+
+def toml_value(value: Any) -> str:
+    """A value in TOML's syntax; strings, numbers, booleans, lists and tables agree with JSON's but for the tables."""
+    plain = msgspec.to_builtins(value)
+    if isinstance(plain, Mapping):
+        return "{" + ", ".join(f"{json.dumps(key)} = {toml_value(item)}" for key, item in plain.items()) + "}"
+    if isinstance(plain, (list, tuple)):
+        return "[" + ", ".join(toml_value(item) for item in plain) + "]"
+    return json.dumps(plain, ensure_ascii=False)
+
+
+def as_toml(config: NodeConfig) -> str:
+    """The configuration as a TOML file in which every option stands with its meaning."""
+    lines = ["# Every option of Nautilus with its default. `nautilus config show` prints this file.", ""]
+    section = None
+    for option in options(config):
+        if option.section != (section or ""):
+            section = option.section
+            lines += ["", f"[{section}]"]
+        lines.append(f"# {option.description}{f' ({option.allowed})' if option.allowed else ''}")
+        unset = option.value is None
+        lines.append(f"{'# ' if unset else ''}{option.key} = {'' if unset else toml_value(option.value)}".rstrip())
+    return "\n".join(lines) + "\n"
+
+
+def as_markdown(config: NodeConfig) -> str:
+    """The configuration as a page with one table a section."""
+    lines = [
+        "# Configuration",
+        "",
+        "Made from the types by `make docs`; do not edit. Built-in defaults are overruled by a TOML file (`--config`),",
+        "that by environment variables (`NAUTILUS__SECTION__KEY`), those by command-line options.",
+    ]
+    section = None
+    for option in options(config):
+        if option.section != section:
+            section = option.section
+            lines += [
+                "",
+                f"## {section or 'node'}",
+                "",
+                "| option | default | allowed | meaning |",
+                "| --- | --- | --- | --- |",
+            ]
+        allowed = option.allowed.replace("|", "\\|")
+        default = "" if option.value is None else f"`{toml_value(option.value)}`".replace("|", "\\|")
+        lines.append(f"| `{option.key}` | {default} | {allowed} | {option.description} |")
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,1 @@
+"""The engines: thirteen packages of one shape, and whatever the entry point group `nautilus.engines` adds."""

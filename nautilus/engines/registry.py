@@ -1,0 +1,49 @@
+"""Which engines there are: the entry points of the group `nautilus.engines`, the built-in thirteen among them."""
+
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
+from typing import TYPE_CHECKING, Any
+
+from nautilus.errors import Conflict, NotFound
+
+if TYPE_CHECKING:
+    from nautilus.engines.base import Engine
+
+GROUP = "nautilus.engines"
+
+
+@cache
+def engine_entry_points() -> dict[str, EntryPoint]:
+    """Entry points by engine name, in alphabetical order; two of one name are a Conflict."""
+    found: dict[str, EntryPoint] = {}
+    for point in sorted(entry_points(group=GROUP), key=lambda point: point.name):
+        other = found.setdefault(point.name, point)
+        if other.value != point.value:
+            raise Conflict(f"two engines are called {point.name!r}: {other.value} and {point.value}")
+    return found
+
+
+@cache
+def engine_type(name: str) -> "type[Engine[Any]]":
+    """The class of one engine, imported now; raises NotFound."""
+    point = engine_entry_points().get(name)
+    if point is None:
+        raise NotFound("engine", name)
+    kind: type[Engine[Any]] = point.load()
+    return kind
+
+
+def start_order(types: "dict[str, type[Engine[Any]]]") -> list[str]:
+    """Names ordered so that each comes after what it depends on; ties alphabetical. A cycle is a Conflict.
+
+    Dependencies that are not among `types` are ignored: a node without an engine still works.
+    """
+    waiting = {name: {need for need in kind.depends_on if need in types} for name, kind in sorted(types.items())}
+    order: list[str] = []
+    while waiting:
+        ready = next((name for name, needs in waiting.items() if not needs - set(order)), None)
+        if ready is None:
+            raise Conflict(f"engines depend on one another in a circle: {', '.join(waiting)}")
+        order.append(ready)
+        del waiting[ready]
+    return order

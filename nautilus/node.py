@@ -1,0 +1,262 @@
+"""The running system: builds clock, bus, store, accelerator and engines; starts and stops them in order.
+
+Start: open the store, compile the kernels, set up the engines by dependency, take back their snapshots, replay the
+journal, then let them act, dependents first. A failing engine is disabled and named; the rest come up.
+Stop, in stages, each with a time-out: strategies, then a last snapshot, the other engines, sockets, jobs, store.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self, get_args
+
+import msgspec
+
+from nautilus.accel import Accelerator, Compilation
+from nautilus.bus import Bus
+from nautilus.clock import Clock, LiveClock, TestClock
+from nautilus.config import NodeConfig, load_config
+from nautilus.engines.base import Engine, EngineConfig, StopStage
+from nautilus.engines.context import Context
+from nautilus.engines.registry import engine_entry_points, engine_type, start_order
+from nautilus.errors import NotFound
+from nautilus.jobs import Jobs
+from nautilus.log import make_logger
+from nautilus.loop_lag import LoopLag
+from nautilus.model import Deposit, InstrumentRegistry, OrderEvent, topics
+from nautilus.model.messages import ErrorAlert
+
+if TYPE_CHECKING:
+    from nautilus.store.base import Store
+
+SLOW_START_SECONDS = 5.0
+STOP_SECONDS = 3.0
+_SNAPSHOTS = "snapshots"
+
+
+class Snapshot(msgspec.Struct, frozen=True):
+    """An engine's state after the journal's record number `sequence`."""
+
+    sequence: int
+    data: bytes
+
+
+class Node:
+    """One running platform. Use it as an async context manager; nothing touches the disk before it is entered.
+
+    `engines` limits which engines are loaded (default: all that the configuration enables).
+    """
+
+    def __init__(
+        self,
+        config: NodeConfig | None = None,
+        *,
+        clock: Clock | None = None,
+        store: "Store | None" = None,
+        engines: Iterable[str] | None = None,
+        progress: Callable[[Compilation], None] | None = None,
+    ) -> None:
+        self.config = config or load_config(environment={})
+        types = self._select(engines)
+        self.log = make_logger(self.config.log, self.config.name)
+        self.bus = Bus(on_error=self._handler_failed)
+        self.clock = clock or LiveClock(on_error=self._timer_failed)
+        self.store = store or self._make_store(types)
+        self.accel = Accelerator(self.config.accel.threads)
+        self.jobs = Jobs(self.clock, self.store)
+        self.loop_lag = LoopLag()
+        self.instruments = InstrumentRegistry()
+        self.ready = False
+        self.became_ready = asyncio.Event()
+        self.started_ns = 0
+        self.context = Context(
+            node_id=self.config.name,
+            clock=self.clock,
+            bus=self.bus,
+            instruments=self.instruments,
+            store=self.store,
+            accel=self.accel,
+            jobs=self.jobs,
+            log=self.log,
+            loaded=frozenset(types),
+            private_node=Node,
+        )
+        self.engines: dict[str, Engine[Any]] = {
+            name: types[name](self._section(name, types[name]), self.context) for name in start_order(types)
+        }
+        self._progress = progress
+        self._snapshot_task: asyncio.Task[None] | None = None
+
+    def _select(self, names: Iterable[str] | None) -> dict[str, type[Engine[Any]]]:
+        if names is not None:
+            return {name: engine_type(name) for name in names}
+        types = {name: engine_type(name) for name in engine_entry_points()}
+        return {name: kind for name, kind in types.items() if self._section(name, kind).enabled}
+
+    def _section(self, name: str, kind: type[Engine[Any]]) -> EngineConfig:
+        section: EngineConfig = self.config.engines.get(name) or kind.config_type()
+        return section
+
+    def _make_store(self, types: dict[str, type[Engine[Any]]]) -> "Store":
+        from nautilus.store.embedded import EmbeddedStore
+
+        records = (*get_args(OrderEvent), Deposit, *(record for kind in types.values() for record in kind.record_types))
+        if self.config.store.directory == ":memory:":
+            return EmbeddedStore.in_memory(record_types=records)
+        directory = Path(self.config.store.directory).expanduser()
+        return EmbeddedStore(directory, record_types=records, sync=self.config.store.sync)
+
+    def __getitem__(self, name: str) -> Engine[Any]:
+        try:
+            return self.engines[name]
+        except KeyError:
+            raise NotFound("engine", name) from None
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()
+
+    # -- start ---------------------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Bring everything up; returns when the node is ready."""
+        try:
+            await self._start()
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def _start(self) -> None:
+        report = await self.store.open()
+        if report.cut_bytes:
+            self.log.warning(
+                "journal.torn_tail_cut", file=report.cut_file, offset=report.cut_offset, bytes=report.cut_bytes
+            )
+        self.jobs.recover()
+        self.loop_lag.start()
+        if isinstance(self.clock, LiveClock):
+            self.clock.attach()
+        for engine in self.engines.values():
+            self.accel.register(engine.kernels)
+        if self.config.accel.compile_at_start:
+            await self.accel.compile(self._progress)
+        for engine in self.engines.values():
+            await self._set_up(engine)
+        self._recover()
+        for engine in reversed(self.engines.values()):
+            if engine.running:
+                await self._guard(engine, engine.activate(), "activate")
+        self.started_ns = self.clock.timestamp_ns()
+        if not isinstance(self.clock, TestClock):
+            self._snapshot_task = asyncio.get_running_loop().create_task(self._snapshot_regularly())
+        self.ready = True
+        self.became_ready.set()
+        self.log.info("node.ready", engines=[name for name, engine in self.engines.items() if engine.running])
+
+    async def _set_up(self, engine: Engine[Any]) -> None:
+        started = time.perf_counter()
+        await self._guard(engine, engine.start(), "start")
+        seconds = time.perf_counter() - started
+        if seconds > SLOW_START_SECONDS:
+            self.log.warning("engine.slow_start", engine=engine.name, seconds=round(seconds, 1))
+
+    async def _guard(self, engine: Engine[Any], step: Any, name: str) -> None:
+        try:
+            await step
+        except Exception as error:
+            engine.failure = f"{name} failed: {type(error).__name__}: {error}"
+            self.log.exception("engine.disabled", engine=engine.name, step=name)
+            with suppress(Exception):
+                await engine.stop()
+
+    def _recover(self) -> None:
+        """Give each engine its snapshot, then every later record of the journal."""
+        after = dict.fromkeys(self.engines, 0)
+        for name, engine in self.engines.items():
+            data = self.store.state.get(_SNAPSHOTS, name)
+            if data is not None and engine.running:
+                snapshot = msgspec.msgpack.decode(data, type=Snapshot)
+                engine.restore(snapshot.data)
+                after[name] = snapshot.sequence
+        listeners = [
+            (engine, after[name])
+            for name, engine in self.engines.items()
+            if engine.running and type(engine).recover is not Engine.recover
+        ]
+        if not listeners:
+            return
+        for sequence, record in self.store.journal.replay(min(known for _, known in listeners)):
+            for engine, known in listeners:
+                if sequence > known:
+                    engine.recover(record)
+
+    # -- stop ----------------------------------------------------------------------------------------------------
+
+    async def stop(self) -> None:
+        """Take everything down; a second call does nothing."""
+        self.ready = False
+        if self._snapshot_task is not None:
+            self._snapshot_task.cancel()
+            await asyncio.gather(self._snapshot_task, return_exceptions=True)
+            self._snapshot_task = None
+        for stage in StopStage:
+            if stage is StopStage.ENGINES:
+                await self._within(self.snapshot(), "snapshot")
+            for engine in reversed(self.engines.values()):
+                if engine.stop_stage is stage and engine.running:
+                    await self._within(engine.stop(), engine.name)
+        await self._within(self.jobs.close(), "jobs")
+        self.loop_lag.stop()
+        self.clock.cancel_timers()
+        await self._within(self.store.close(), "store")
+        self.accel.close()
+
+    async def _within(self, step: Any, name: str) -> None:
+        try:
+            async with asyncio.timeout(STOP_SECONDS):
+                await step
+        except TimeoutError:
+            self.log.warning("stop.timed_out", part=name, seconds=STOP_SECONDS)
+        except Exception:
+            self.log.exception("stop.failed", part=name)
+
+    # -- snapshots -----------------------------------------------------------------------------------------------
+
+    async def snapshot(self) -> None:
+        """Save the state of every engine that keeps one, so that recovery starts there."""
+        running = [engine for engine in self.engines.values() if engine.running]
+        sequence = self.store.journal.last_sequence
+        taken = {engine.name: data for engine in running if (data := engine.snapshot()) is not None}
+        if not taken:
+            return
+        await self.store.journal.flush()
+        for name, data in taken.items():
+            self.store.state.put(_SNAPSHOTS, name, msgspec.msgpack.encode(Snapshot(sequence, data)))
+        await self.store.state.flush()
+
+    async def _snapshot_regularly(self) -> None:
+        while True:
+            await asyncio.sleep(self.config.store.snapshot_seconds)
+            try:
+                await self.snapshot()
+            except Exception:
+                self.log.exception("snapshot.failed")
+
+    # -- failures ------------------------------------------------------------------------------------------------
+
+    def _handler_failed(self, source: str, error: Exception, count: int) -> None:
+        if count & (count - 1) == 0:
+            self.log.error("handler.failed", source=source, count=count, exc_info=error)
+        if not source.startswith("error_alert"):
+            alert = ErrorAlert(
+                ts_event=self.clock.timestamp_ns(), source=source, error=f"{type(error).__name__}: {error}", count=count
+            )
+            self.bus.publish(topics.error_alert(source.split(".", maxsplit=1)[0] or "unknown"), alert)
+
+    def _timer_failed(self, name: str, error: Exception) -> None:
+        self.log.error("timer.failed", timer=name, exc_info=error)

@@ -1,0 +1,55 @@
+"""Replaying recorded market data through the whole platform: the clock is the data's, a summary ends it."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nautilus.clock import TestClock
+from nautilus.errors import Invalid
+
+if TYPE_CHECKING:
+    from nautilus.node import Node
+
+
+def check_speed(speed: str) -> str:
+    """The speed as the marketdata engine takes it: "max" or a positive multiple of real time; raises Invalid."""
+    if speed == "max":
+        return speed
+    try:
+        multiple = float(speed)
+    except ValueError:
+        multiple = 0.0
+    if not 0 < multiple <= 1_000_000:
+        raise Invalid("speed", f'must be "max" or a positive number, not {speed!r}')
+    return str(multiple)
+
+
+def replay_overrides(path: Path, speed: str, *, keeps_directory: bool) -> dict[str, Any]:
+    """Configuration of a replay. Unless a folder is given it keeps its records in memory, apart from live trading."""
+    overrides = {
+        "engines.marketdata.source": "replay",
+        "engines.marketdata.replay_path": str(path),
+        "engines.marketdata.replay_speed": speed,
+    }
+    return overrides if keeps_directory else {**overrides, "store.directory": ":memory:"}
+
+
+def replay_clock() -> TestClock:
+    """The clock of a replay; the data move it."""
+    return TestClock(0)
+
+
+async def replay_ended(node: "Node") -> None:
+    """Wait for the marketdata engine to have published everything."""
+    await node["marketdata"].finished.wait()  # type: ignore[attr-defined] # the marketdata engine has it
+
+
+def summary(node: "Node") -> str:
+    """A table: for each engine its inputs, outputs, errors and the time it took itself."""
+    rows = [f"{'engine':<14} {'status':<9} {'inputs':>12} {'outputs':>12} {'errors':>8} {'seconds':>9}"]
+    for name, engine in node.engines.items():
+        health, stats = engine.health(), engine.stats
+        rows.append(
+            f"{name:<14} {health.status:<9} {stats.inputs:>12,} {stats.outputs:>12,} {stats.errors:>8,} "
+            f"{stats.busy_ns / 1e9:>9.3f}"
+        )
+    return "\n".join(rows)

@@ -1,0 +1,189 @@
+"""The clock: readings, alerts, timers, and the order in which they fire."""
+
+import asyncio
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nautilus.clock import LiveClock, TestClock, TimeEvent
+from nautilus.errors import Invalid
+
+
+def test_all_readings_are_of_one_moment() -> None:
+    clock = TestClock(1_700_000_000_123_456_789)
+    assert clock.timestamp_us() == 1_700_000_000_123_456
+    assert clock.timestamp_ms() == 1_700_000_000_123
+    assert clock.timestamp() == pytest.approx(1_700_000_000.123456789)
+    assert clock.utc_now().isoformat() == "2023-11-14T22:13:20.123456+00:00"
+
+
+def test_a_timer_repeats_and_the_clock_reads_its_own_time_inside_the_callback() -> None:
+    clock = TestClock(100)
+    seen: list[tuple[int, int]] = []
+    clock.set_timer_ns("t", 10, lambda event: seen.append((event.ts_event, clock.timestamp_ns())))
+    events = clock.advance_time(35)
+    assert seen == [(110, 110), (120, 120), (130, 130)]
+    assert [event.ts_event for event in events] == [110, 120, 130]
+    assert clock.timestamp_ns() == 135
+    assert clock.next_time_ns("t") == 140
+
+
+def test_timers_fire_in_time_order_and_ties_in_the_order_they_were_made() -> None:
+    clock = TestClock()
+    seen: list[str] = []
+    for name, interval in (("b", 3), ("a", 2), ("c", 6)):
+        clock.set_timer_ns(name, interval, lambda event: seen.append(f"{event.name}{event.ts_event}"))
+    clock.advance_time(6)
+    assert seen == ["a2", "b3", "a4", "b6", "a6", "c6"]
+
+
+def test_a_timer_set_inside_a_callback_fires_in_the_same_advance() -> None:
+    clock = TestClock()
+    seen: list[int] = []
+
+    def first(event: TimeEvent) -> None:
+        clock.set_time_alert_ns("second", event.ts_event + 5, lambda later: seen.append(later.ts_event))
+
+    clock.set_time_alert_ns("first", 10, first)
+    clock.advance_time(20)
+    assert seen == [15]
+
+
+def test_an_alert_in_the_past_is_due_at_once() -> None:
+    clock = TestClock(50)
+    seen: list[int] = []
+    clock.set_time_alert_ns("late", 10, lambda event: seen.append(event.ts_event))
+    clock.advance_time(0)
+    assert seen == [50]
+
+
+def test_a_cancelled_or_replaced_timer_never_fires() -> None:
+    clock = TestClock()
+    seen: list[str] = []
+    clock.set_timer_ns("gone", 1, lambda event: seen.append("gone"))
+    clock.cancel_timer("gone")
+    clock.cancel_timer("never set")
+    clock.set_time_alert_ns("x", 5, lambda event: seen.append("old"))
+    clock.set_time_alert_ns("x", 7, lambda event: seen.append("new"))
+    clock.advance_time(10)
+    assert seen == ["new"]
+    assert clock.timer_count == 0
+
+
+def test_a_timer_stops_itself_from_inside_its_callback() -> None:
+    clock = TestClock()
+    seen: list[int] = []
+
+    def once(event: TimeEvent) -> None:
+        seen.append(event.ts_event)
+        clock.cancel_timer(event.name)
+
+    clock.set_timer_ns("t", 2, once)
+    clock.advance_time(10)
+    assert seen == [2]
+
+
+def test_stop_time_and_start_time_bound_a_timer() -> None:
+    clock = TestClock()
+    seen: list[int] = []
+    clock.set_timer_ns("t", 10, lambda event: seen.append(event.ts_event), start_ns=5, stop_ns=30)
+    clock.advance_time(100)
+    assert seen == [15, 25]
+    assert clock.timer_names == []
+
+
+def test_impossible_timers_are_refused_and_name_the_argument() -> None:
+    clock = TestClock(10)
+    for arguments, field in (
+        ({"interval_ns": 0}, "interval_ns"),
+        ({"interval_ns": 10, "stop_ns": 15}, "stop_ns"),
+    ):
+        with pytest.raises(Invalid) as caught:
+            clock.set_timer_ns("t", callback=print, **arguments)
+        assert caught.value.field == field
+    with pytest.raises(Invalid, match="no callback"):
+        clock.set_time_alert_ns("t", 20)
+    with pytest.raises(Invalid, match="to_ns"):
+        clock.advance_to(9)
+    assert clock.timer_count == 0
+
+
+def test_the_default_handler_takes_timers_without_a_callback() -> None:
+    clock = TestClock()
+    seen: list[str] = []
+    clock.register_default_handler(lambda event: seen.append(event.name))
+    clock.set_time_alert_ns("a", 1)
+    clock.advance_time(1)
+    assert seen == ["a"]
+
+
+@given(
+    st.lists(st.tuples(st.integers(1, 50), st.booleans()), min_size=1, max_size=12),
+    st.lists(st.integers(0, 60), min_size=1, max_size=6),
+)
+def test_firing_equals_the_sorted_list_of_all_due_times(timers: list[tuple[int, bool]], steps: list[int]) -> None:
+    clock = TestClock()
+    seen: list[tuple[int, int]] = []
+    for order, (interval, repeats) in enumerate(timers):
+        name = str(order)
+        if repeats:
+            clock.set_timer_ns(name, interval, lambda event: seen.append((event.ts_event, int(event.name))))
+        else:
+            clock.set_time_alert_ns(name, interval, lambda event: seen.append((event.ts_event, int(event.name))))
+    for step in steps:
+        clock.advance_time(step)
+    end = sum(steps)
+    expected = [
+        (due, order)
+        for order, (interval, repeats) in enumerate(timers)
+        for due in range(interval, end + 1, interval if repeats else end + 1)
+    ]
+    assert seen == sorted(expected)
+
+
+def test_cancelling_many_timers_keeps_the_heap_small() -> None:
+    clock = TestClock()
+    for number in range(10_000):
+        clock.set_time_alert_ns("same", 1_000 + number, print)
+        clock.cancel_timer("same")
+    assert len(clock._heap) <= 65
+
+
+async def test_live_timers_really_fire_and_repeat() -> None:
+    clock = LiveClock()
+    fired = asyncio.Event()
+    seen: list[TimeEvent] = []
+
+    def on_timer(event: TimeEvent) -> None:
+        seen.append(event)
+        if len(seen) == 3:
+            fired.set()
+
+    clock.set_timer_ns("tick", 2_000_000, on_timer)
+    async with asyncio.timeout(5):
+        await fired.wait()
+    clock.cancel_timers()
+    assert all(event.ts_init >= event.ts_event for event in seen)
+    assert seen[0].ts_event < seen[1].ts_event < seen[2].ts_event
+
+
+async def test_a_failing_live_timer_is_reported_and_the_others_fire() -> None:
+    failures: list[str] = []
+    clock = LiveClock(on_error=lambda name, error: failures.append(name))
+    done = asyncio.Event()
+
+    def fail(event: TimeEvent) -> None:
+        raise ValueError(event.name)
+
+    now = clock.timestamp_ns()
+    clock.set_time_alert_ns("bad", now, fail)
+    clock.set_time_alert_ns("good", now + 1, lambda event: done.set())
+    async with asyncio.timeout(5):
+        await done.wait()
+    assert failures == ["bad"]
+
+
+def test_the_live_clock_is_the_machines() -> None:
+    assert abs(LiveClock().timestamp_ns() - time.time_ns()) < 1_000_000_000
