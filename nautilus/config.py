@@ -120,6 +120,15 @@ def load_config(
     return msgspec.structs.replace(config, engines=_engine_sections(sections, origins))
 
 
+def derive_config(config: NodeConfig, overrides: Mapping[str, Any]) -> NodeConfig:
+    """The same configuration with other values at some dotted keys. Raises ConfigError."""
+    raw: dict[str, Any] = msgspec.to_builtins(config)
+    for key, value in overrides.items():
+        _put(raw, key, value, "override")
+    sections = raw.pop("engines")
+    return msgspec.structs.replace(_convert(raw, NodeConfig, "", {}), engines=_engine_sections(sections, {}))
+
+
 def _engine_sections(sections: Mapping[str, Any], origins: Mapping[str, str]) -> dict[str, Any]:
     if not sections:
         return {}

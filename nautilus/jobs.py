@@ -17,7 +17,7 @@ _NAMESPACE = "jobs"
 
 
 class Job(msgspec.Struct, kw_only=True):
-    """A piece of long work as it stands. `fraction` is 0 to 1; `result` is JSON, present when it succeeded."""
+    """A piece of long work as it stands. `fraction` is 0 to 1; `result` is JSON, null until it succeeded."""
 
     id: str
     kind: str
@@ -27,7 +27,7 @@ class Job(msgspec.Struct, kw_only=True):
     error: str | None = None
     ts_created: int = 0
     ts_ended: int | None = None
-    result: msgspec.Raw | None = None
+    result: msgspec.Raw = msgspec.Raw(b"null")
 
 
 class Progress:

@@ -7,7 +7,7 @@ Stop, in stages, each with a time-out: strategies, then a last snapshot, the oth
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, get_args
@@ -17,7 +17,7 @@ import msgspec
 from nautilus.accel import Accelerator, Compilation
 from nautilus.bus import Bus
 from nautilus.clock import Clock, LiveClock, TestClock
-from nautilus.config import NodeConfig, load_config
+from nautilus.config import NodeConfig, derive_config, load_config
 from nautilus.engines.base import Engine, EngineConfig, StopStage
 from nautilus.engines.context import Context
 from nautilus.engines.registry import engine_entry_points, engine_type, start_order
@@ -81,13 +81,18 @@ class Node:
             jobs=self.jobs,
             log=self.log,
             loaded=frozenset(types),
-            private_node=Node,
+            private_node=self._private_node,
         )
         self.engines: dict[str, Engine[Any]] = {
             name: types[name](self._section(name, types[name]), self.context) for name in start_order(types)
         }
         self._progress = progress
         self._snapshot_task: asyncio.Task[None] | None = None
+
+    def _private_node(self, overrides: Mapping[str, Any], *, clock: Clock, engines: Iterable[str]) -> "Node":
+        """A node of its own that keeps nothing, configured like this one but for `overrides` (dotted keys)."""
+        settings = {"store.directory": ":memory:", "accel.compile_at_start": False, **overrides}
+        return Node(derive_config(self.config, settings), clock=clock, engines=engines)
 
     def _select(self, names: Iterable[str] | None) -> dict[str, type[Engine[Any]]]:
         if names is not None:
@@ -146,7 +151,10 @@ class Node:
         if self.config.accel.compile_at_start:
             await self.accel.compile(self._progress)
         for engine in self.engines.values():
-            await self._set_up(engine)
+            await self._guard(engine, engine.prepare(), "prepare")
+        for engine in self.engines.values():
+            if engine.failure is None:
+                await self._set_up(engine)
         self._recover()
         for engine in reversed(self.engines.values()):
             if engine.running:

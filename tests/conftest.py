@@ -28,20 +28,17 @@ def _no_blocking_calls() -> Iterator[None]:
         "os.write": [("nautilus/store/segments.py", {"write"})],
         # before the node is ready there is nothing yet to hold up
         "io.BufferedReader.read": [("nautilus/node.py", {"_recover"})],
-        "os.stat": [("nautilus/node.py", {"_recover"})],
+        "os.stat": [("nautilus/node.py", {"_recover"}), ("nautilus/http/app.py", {"build_app"})],
         "os.listdir": [("nautilus/node.py", {"_recover"})],
         "os.scandir": [("nautilus/node.py", {"_recover"})],
+        "os.getcwd": [("nautilus/http/app.py", {"build_app"})],
     }
     for name, function in watch.functions.items():
         # compiling a kernel, or importing a module, at first use; nodes in production do both before they are ready
-        function.can_block_in("numba/core/", _compilation_functions())
-        function.can_block_in("importlib/_bootstrap", {"_find_and_load"})
+        function.can_block_in("numba/core/dispatcher.py", {"compile", "_compile_for_args", "enable_caching"})
+        function.can_block_in("<frozen importlib._bootstrap>", {"_find_and_load"})
         for place, functions in allowed.get(name, []):
             function.can_block_in(place, functions)
     watch.activate()
     yield
     watch.deactivate()
-
-
-def _compilation_functions() -> set[str]:
-    return {"compile", "load_overload", "save_overload", "_compile_for_args", "__init__", "from_function"}

@@ -113,6 +113,9 @@ class Engine[C: EngineConfig](ABC):
 
     # -- life ----------------------------------------------------------------------------------------------------
 
+    async def prepare(self) -> None:
+        """Read what must be known before any engine is set up, such as when recorded data begin."""
+
     @abstractmethod
     async def setup(self) -> None:
         """Register everything; the journal is replayed after all engines are set up."""

@@ -59,4 +59,4 @@ class Context:
     loaded: frozenset[str] = frozenset()
     """Names of the engines of this node."""
     private_node: "Callable[..., AbstractAsyncContextManager[Any]] | None" = None
-    """Builds a node of its own, for a backtest: the class `nautilus.node.Node`, which engines must not import."""
+    """Builds a node of its own for a backtest, from overrides by dotted key, a clock and names of engines."""

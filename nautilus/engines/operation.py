@@ -19,6 +19,12 @@ Handler = Callable[..., Awaitable[Any]]
 SocketHandler = Callable[["WebSocket"], Awaitable[None]]
 
 
+class Page(str):
+    """A self-contained HTML page, as the answer of an operation; it may load nothing and run no script."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Operation:
     """One method on one path below the engine's prefix. `scope` is what an API key must allow."""

@@ -7,15 +7,16 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 import msgspec
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import HTMLResponse, Response
 
 from nautilus.clock import Clock
-from nautilus.engines.operation import Operation
+from nautilus.engines.operation import Operation, Page
 from nautilus.errors import Invalid
 from nautilus.http.problems import problem
 from nautilus.model.enums import Quality
 
 JSON = "application/json"
+PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 
 
 class Envelope[T](msgspec.Struct, frozen=True):
@@ -79,8 +80,8 @@ def make_endpoint(
             except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
                 return problem(400, "Malformed JSON", str(error) or "the body is nested too deeply")
         result = await handler(**arguments)
-        if isinstance(result, Response):
-            return result
+        if isinstance(result, Page):
+            return HTMLResponse(result, operation.status, {"Content-Security-Policy": PAGE_POLICY})
         answer = Envelope(clock.timestamp_ns(), source, quality(), result) if operation.envelope else result
         return Response(encode(answer), operation.status, media_type=JSON)
 

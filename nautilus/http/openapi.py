@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from nautilus import __version__
-from nautilus.engines.operation import Operation
+from nautilus.engines.operation import Operation, Page
 from nautilus.http.endpoint import JSON, Envelope, Signature
 from nautilus.http.problems import PROBLEM_TYPE, Problem
 
@@ -24,7 +24,7 @@ def openapi_document(groups: Iterable[tuple[str, str, Iterable[Operation]]]) -> 
     ]
     types: list[Any] = [Problem]
     for _, _, operation, signature in described:
-        types.append(_generic(Envelope, signature.returns) if operation.envelope else signature.returns)
+        types.append(_answer_type(operation, signature))
         if signature.body is not None:
             types.append(signature.body)
         types.extend(signature.hints[name] for name in (*signature.path_names, *signature.query_names))
@@ -51,11 +51,12 @@ def _operation(
     tag: str, path: str, operation: Operation, signature: Signature, schemas: Any, problem_schema: Any
 ) -> dict[str, Any]:
     answer = next(schemas)
+    media_type = "text/html" if signature.returns is Page else JSON
     item: dict[str, Any] = {
         "operationId": re.sub(r"\W+", "_", f"{operation.method.lower()}{path}").strip("_"),
         "tags": [tag],
         "responses": {
-            str(operation.status): {"description": "Done", "content": {JSON: {"schema": answer}}},
+            str(operation.status): {"description": "Done", "content": {media_type: {"schema": answer}}},
             "default": {"description": "Refused", "content": {PROBLEM_TYPE: {"schema": problem_schema}}},
         },
     }
@@ -77,6 +78,12 @@ def _operation(
     if parameters:
         item["parameters"] = parameters
     return item
+
+
+def _answer_type(operation: Operation, signature: Signature) -> Any:
+    if signature.returns is Page:
+        return str
+    return _generic(Envelope, signature.returns) if operation.envelope else signature.returns
 
 
 def _generic(template: Any, argument: Any) -> Any:

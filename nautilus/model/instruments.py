@@ -1,7 +1,7 @@
 """Instruments: what is traded, on which exact grid of prices and sizes."""
 
 from collections.abc import Iterator
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Annotated
 
 import msgspec
@@ -9,6 +9,9 @@ from msgspec import Meta
 
 from nautilus.errors import Invalid, NotFound
 from nautilus.model.enums import AssetClass
+
+LARGEST_EXPONENT = 12
+"""Prices and sizes from a trillion on are refused: nothing trades there, and exact arithmetic stays quick."""
 
 InstrumentId = Annotated[str, Meta(pattern=r"^[A-Z0-9_\-/]{1,24}\.[A-Z0-9]{1,12}$", examples=["AAPL.XNAS"])]
 
@@ -81,9 +84,11 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True):
 def _whole(field: str, value: Decimal | float | str, step: Decimal) -> int:
     try:
         exact = Decimal(str(value))
+        if exact.is_finite() and exact.adjusted() > LARGEST_EXPONENT:
+            raise Invalid(field, f"must be below 1e{LARGEST_EXPONENT + 1}")
         count = exact / step
         whole = int(count)
-    except (InvalidOperation, ValueError, OverflowError) as error:
+    except (ArithmeticError, ValueError) as error:
         raise Invalid(field, f"must be a finite number, not {value!r}") from error
     if whole != count:
         raise Invalid(field, f"must be a multiple of {step}, not {value}")
