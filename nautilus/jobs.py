@@ -27,7 +27,7 @@ class Job(msgspec.Struct, kw_only=True):
     error: str | None = None
     ts_created: int = 0
     ts_ended: int | None = None
-    result: msgspec.Raw = msgspec.Raw(b"null")
+    result: msgspec.Raw = msgspec.field(default_factory=lambda: msgspec.Raw(b"null"))
 
 
 class Progress:

@@ -1,0 +1,74 @@
+"""From a quote to the order it causes, through a node with all thirteen engines: p50 and p99.
+
+The clock is started when the quote is published and read when the simulated venue has been handed the order: between
+lie every engine's handling of the quote, the strategy, the journal, the risk gate and the clearance. `sync = "none"`
+leaves out the disk's own time (fdatasync), which is the machine's and not ours; it is printed apart.
+"""
+
+import asyncio
+import tempfile
+from time import perf_counter_ns
+from typing import Any
+
+from benchmarks.measure import quantile
+from nautilus import Node, load_config
+from nautilus.model import OrderSubmitted, topics
+from nautilus.testing import make_instrument, make_quote
+
+QUOTES = 20_000
+
+
+async def measure(sync: str) -> list[float]:
+    with tempfile.TemporaryDirectory() as directory:
+        strategy = {
+            "strategy": "ema_cross",
+            "strategy_id": "bench",
+            "parameters": {"instrument_id": "TEST.SIM", "fast": 1, "slow": 2, "trade_lots": 1},
+        }
+        config = load_config(
+            overrides={
+                "store.directory": directory,
+                "store.sync": sync,
+                "log.level": "error",
+                "engines.marketdata.source": "none",
+                "engines.strategy.strategies": [strategy],
+            },
+            environment={},
+        )
+        node = Node(config)
+        node.instruments.add(make_instrument())
+        async with node:
+            return await _orders(node)
+
+
+async def _orders(node: Any) -> list[float]:
+    latencies: list[float] = []
+    started = 0
+
+    def on_order(event: Any) -> None:
+        if isinstance(event, OrderSubmitted):
+            latencies.append((perf_counter_ns() - started) / 1000)
+
+    node.bus.subscribe(topics.order("bench"), on_order)
+    topic = topics.quote("TEST.SIM")
+    for number in range(QUOTES):
+        bid = 10_000 + (5 if number // 3 % 2 else -5) + number % 2
+        now = node.clock.timestamp_ns()
+        quote = make_quote(bid_ticks=bid, ask_ticks=bid + 1, ts_event=now)
+        started = perf_counter_ns()
+        node.bus.publish(topic, quote)
+        if number % 10 == 0:
+            await asyncio.sleep(0)
+    return latencies
+
+
+def main() -> None:
+    for sync in ("none", "group"):
+        found = asyncio.run(measure(sync))
+        if not found:
+            print(f'store.sync = "{sync}": no order came about')
+            continue
+        print(
+            f'store.sync = "{sync}": {len(found)} orders, tick to order p50 {quantile(found, 0.5):,.0f} us, '
+            f"p99 {quantile(found, 0.99):,.0f} us"
+        )
