@@ -22,12 +22,13 @@ class Option(msgspec.Struct, frozen=True):
 
 def options(config: NodeConfig) -> Iterator[Option]:
     """Every option of the node and of each installed engine."""
-    yield from _options(config, "")
+    yield from options_of(config, "")
     for name in engine_entry_points():
-        yield from _options(config.engines.get(name) or engine_type(name).config_type(), f"engines.{name}")
+        yield from options_of(config.engines.get(name) or engine_type(name).config_type(), f"engines.{name}")
 
 
-def _options(section: msgspec.Struct, prefix: str) -> Iterator[Option]:
+def options_of(section: msgspec.Struct, prefix: str) -> Iterator[Option]:
+    """The options of one section, and of the sections within it."""
     hints = get_type_hints(type(section), include_extras=True)
     nested = []
     for field in msgspec.structs.fields(section):
@@ -37,7 +38,7 @@ def _options(section: msgspec.Struct, prefix: str) -> Iterator[Option]:
         elif not (prefix == "" and field.name == "engines"):
             yield Option(prefix, field.name, value, *_meaning(hints[field.name]))
     for name, value in nested:
-        yield from _options(value, f"{prefix}.{name}" if prefix else name)
+        yield from options_of(value, f"{prefix}.{name}" if prefix else name)
 
 
 def _meaning(hint: Any) -> tuple[str, str]:

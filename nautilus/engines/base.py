@@ -176,7 +176,7 @@ class Engine[C: EngineConfig](ABC):
         age = (perf_counter_ns() - stats.last_input_ns) / 1e9 if stats.last_input_ns else None
         reasons = [self.failure] if self.failure else []
         if self.running:
-            reasons += self.degraded()
+            reasons += self._degraded()
             if self.stale_after_seconds is not None and age is not None and age > self.stale_after_seconds:
                 reasons.append(f"no input for {age:.0f} s")
         elif not reasons:
@@ -193,6 +193,14 @@ class Engine[C: EngineConfig](ABC):
             delivery_p50_ns=stats.quantile_ns(0.5),
             delivery_p99_ns=stats.quantile_ns(0.99),
         )
+
+    def _degraded(self) -> list[str]:
+        """A check that fails is a reason of its own; it must not hide the health of the others."""
+        try:
+            return self.degraded()
+        except Exception as error:
+            self.log.exception("engine.health_check_failed")
+            return [f"the health check failed: {type(error).__name__}: {error}"]
 
     # -- what an engine registers --------------------------------------------------------------------------------
 

@@ -1,7 +1,7 @@
 """Which engines there are: the entry points of the group `nautilus.engines`, the built-in thirteen among them."""
 
 from functools import cache
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint, EntryPoints, entry_points
 from typing import TYPE_CHECKING, Any
 
 from nautilus.errors import Conflict, NotFound
@@ -13,14 +13,24 @@ GROUP = "nautilus.engines"
 
 
 @cache
-def engine_entry_points() -> dict[str, EntryPoint]:
-    """Entry points by engine name, in alphabetical order; two of one name are a Conflict."""
+def _installed() -> EntryPoints:
+    """One scan of the installed packages for the life of the process: it reads the disk."""
+    return entry_points()
+
+
+def plugins(group: str) -> dict[str, EntryPoint]:
+    """Entry points of a group by name, in alphabetical order; two of one name are a Conflict."""
     found: dict[str, EntryPoint] = {}
-    for point in sorted(entry_points(group=GROUP), key=lambda point: point.name):
+    for point in sorted(_installed().select(group=group), key=lambda point: point.name):
         other = found.setdefault(point.name, point)
         if other.value != point.value:
-            raise Conflict(f"two engines are called {point.name!r}: {other.value} and {point.value}")
+            raise Conflict(f"two plugins of {group} are called {point.name!r}: {other.value} and {point.value}")
     return found
+
+
+def engine_entry_points() -> dict[str, EntryPoint]:
+    """Entry points of the engines by name."""
+    return plugins(GROUP)
 
 
 @cache
