@@ -280,6 +280,7 @@ class Engine[C: EngineConfig](ABC):
         async def cancel() -> None:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
+            coroutine.close()  # a task that was cancelled before its first step never began it
 
         self._exit.push_async_callback(cancel)
         return task

@@ -22,18 +22,20 @@ def openapi_document(groups: Iterable[tuple[str, str, Iterable[Operation]]]) -> 
         for tag, prefix, operations in groups
         for operation in operations
     ]
-    types: list[Any] = [Problem]
-    for _, _, operation, signature in described:
-        types.append(_answer_type(operation, signature))
+    head = [(field.name, field.type) for field in msgspec.structs.fields(Envelope) if field.name != "data"]
+    types: list[Any] = [Problem, *(kind for _, kind in head)]
+    for _, _, _, signature in described:
+        types.append(str if signature.returns is Page else signature.returns)
         if signature.body is not None:
             types.append(signature.body)
         types.extend(signature.hints[name] for name in (*signature.path_names, *signature.query_names))
     schemas, components = msgspec.json.schema_components(types, ref_template=TEMPLATE)
     following = iter(schemas)
     problem_schema = next(following)
+    head_schemas = {name: next(following) for name, _ in head}
     paths: dict[str, dict[str, Any]] = {}
     for tag, path, operation, signature in described:
-        item = _operation(tag, path, operation, signature, following, problem_schema)
+        item = _operation(tag, path, operation, signature, following, problem_schema, head_schemas)
         paths.setdefault(path.rstrip("/") or "/", {})[operation.method.lower()] = item
     return {
         "openapi": "3.1.0",
@@ -48,15 +50,20 @@ def openapi_document(groups: Iterable[tuple[str, str, Iterable[Operation]]]) -> 
 
 
 def _operation(
-    tag: str, path: str, operation: Operation, signature: Signature, schemas: Any, problem_schema: Any
+    tag: str,
+    path: str,
+    operation: Operation,
+    signature: Signature,
+    schemas: Any,
+    problem_schema: Any,
+    head: dict[str, Any],
 ) -> dict[str, Any]:
-    answer = next(schemas)
-    media_type = "text/html" if signature.returns is Page else JSON
+    answer = _answer(operation, signature, next(schemas), head)
     item: dict[str, Any] = {
         "operationId": re.sub(r"\W+", "_", f"{operation.method.lower()}{path}").strip("_"),
         "tags": [tag],
         "responses": {
-            str(operation.status): {"description": "Done", "content": {media_type: {"schema": answer}}},
+            str(operation.status): {"description": "Done", "content": answer},
             "default": {"description": "Refused", "content": {PROBLEM_TYPE: {"schema": problem_schema}}},
         },
     }
@@ -80,12 +87,11 @@ def _operation(
     return item
 
 
-def _answer_type(operation: Operation, signature: Signature) -> Any:
+def _answer(operation: Operation, signature: Signature, data: Any, head: dict[str, Any]) -> dict[str, Any]:
+    """The answer's content. The envelope is spelled out: generic types of one name would collide in the components."""
     if signature.returns is Page:
-        return str
-    return _generic(Envelope, signature.returns) if operation.envelope else signature.returns
-
-
-def _generic(template: Any, argument: Any) -> Any:
-    """`template[argument]` for an argument that is known at run time only."""
-    return template[argument]
+        return {"text/html": {"schema": {"type": "string"}}}
+    if not operation.envelope:
+        return {JSON: {"schema": data}}
+    properties = {**head, "data": data}
+    return {JSON: {"schema": {"type": "object", "properties": properties, "required": list(properties)}}}

@@ -1,0 +1,307 @@
+"""Positions and open orders as order events tell them: what the gate knows without asking anyone.
+
+The same events rebuild it from the journal after a restart.
+"""
+
+from collections.abc import Callable, Iterable
+
+import msgspec
+
+from nautilus.engines.risk.exposures import Exposure, Holding, resum
+from nautilus.model.enums import AssetClass, Side
+from nautilus.model.instruments import Instrument, InstrumentRegistry
+from nautilus.model.orders import (
+    OrderCanceled,
+    OrderDenied,
+    OrderEvent,
+    OrderExpired,
+    OrderFilled,
+    OrderInitialized,
+    OrderModified,
+    OrderRejected,
+    OrderSubmitted,
+    SubmitOrder,
+)
+
+MAX_KNOWN_IDS = 200_000
+
+
+class OpenOrder(msgspec.Struct):
+    """What is left of an order that works or is on its way."""
+
+    order: SubmitOrder
+    remaining_lots: int
+    price_ticks: int | None
+    filled_lots: int = 0
+
+
+class HeldLots(msgspec.Struct, frozen=True):
+    """One position by account and strategy, as stored."""
+
+    account_id: str
+    strategy_id: str
+    instrument_id: str
+    quantity_lots: int
+
+
+class HoldingsState(msgspec.Struct, frozen=True):
+    """Everything that a restart needs: positions, open orders and the ids seen lately."""
+
+    positions: list[HeldLots]
+    orders: list[OpenOrder]
+    known_ids: list[str]
+
+
+class Holdings:
+    """Holdings by account and by strategy, netted within each, and the sums over every scope.
+
+    An account's holdings also count for their sector, their currency and the global scope. `rate_of` gives the initial
+    margin rate of an asset class, `currency_rate` what a unit of a currency is worth in the base currency, if known.
+    """
+
+    def __init__(
+        self,
+        instruments: InstrumentRegistry,
+        rate_of: Callable[[AssetClass], float],
+        currency_rate: Callable[[str], float | None],
+    ) -> None:
+        self._instruments = instruments
+        self._rate_of = rate_of
+        self._currency_rate = currency_rate
+        self.everything = Exposure("global")
+        self.accounts: dict[str, Exposure] = {}
+        self.strategies: dict[str, Exposure] = {}
+        self.sectors: dict[str, Exposure] = {}
+        self.currencies: dict[str, Exposure] = {}
+        self.orders: dict[str, OpenOrder] = {}
+        self.known_ids: dict[str, None] = {}
+        self._by_account: dict[tuple[str, str], Holding] = {}
+        self._by_strategy: dict[tuple[str, str], Holding] = {}
+        self._lots: dict[tuple[str, str, str], int] = {}
+        self._awaited: dict[str, SubmitOrder] = {}
+
+    # -- reading -------------------------------------------------------------------------------------------------
+
+    def account(self, account_id: str) -> Exposure:
+        """The sums of one account, made when first asked for."""
+        return self.accounts.get(account_id) or self.accounts.setdefault(account_id, Exposure(account_id))
+
+    def strategy(self, strategy_id: str) -> Exposure:
+        """The sums of one strategy, made when first asked for."""
+        return self.strategies.get(strategy_id) or self.strategies.setdefault(strategy_id, Exposure(strategy_id))
+
+    def account_holding(self, account_id: str, instrument: Instrument) -> Holding:
+        """What an account holds of an instrument; for looking at only, where nothing is held yet."""
+        return self._by_account.get((account_id, instrument.id)) or self._new_of_account(account_id, instrument)
+
+    def strategy_holding(self, strategy_id: str, instrument: Instrument) -> Holding:
+        """What a strategy holds of an instrument over all accounts; for looking at only, where nothing is held yet."""
+        return self._by_strategy.get((strategy_id, instrument.id)) or self._new_of_strategy(strategy_id, instrument)
+
+    def positions(self, account_id: str | None = None) -> list[tuple[str, Holding]]:
+        """Account and holding of every position that is not zero, of one account or of all."""
+        return [
+            (owner, holding)
+            for (owner, _), holding in self._by_account.items()
+            if holding.position and account_id in {None, owner}
+        ]
+
+    def working(self) -> list[tuple[str, Holding]]:
+        """Account and holding of everything held or worked."""
+        return [(owner, holding) for (owner, _), holding in self._by_account.items() if not holding.is_flat]
+
+    def strategies_of(self, account_id: str) -> list[str]:
+        """Strategies that hold or work something in an account."""
+        held = {strategy for (account, strategy, _), lots in self._lots.items() if lots and account == account_id}
+        working = {item.order.strategy_id for item in self.orders.values() if item.order.account_id == account_id}
+        return sorted(held | working)
+
+    # -- changing ------------------------------------------------------------------------------------------------
+
+    def reserve(self, order: SubmitOrder, mark: float | None) -> None:
+        """Count an order as working from now on, valued at `mark` (else at its own price), and its id as used."""
+        self.known_ids[order.client_order_id] = None
+        if len(self.known_ids) > MAX_KNOWN_IDS:
+            del self.known_ids[next(iter(self.known_ids))]
+        price = mark or float(order.price_ticks or order.trigger_ticks or 0)
+        for holding in self._pair(order.account_id, order.strategy_id, order.instrument_id):
+            holding.mark = price or holding.mark
+        self._work(order, order.quantity_lots)
+        self.orders[order.client_order_id] = OpenOrder(order, order.quantity_lots, order.price_ticks)
+
+    def release(self, client_order_id: str) -> OpenOrder | None:
+        """Count an order no more; None where it is not open."""
+        item = self.orders.get(client_order_id)
+        if item is not None:
+            self._work(item.order, -item.remaining_lots)
+            del self.orders[client_order_id]
+        return item
+
+    def restate(self, client_order_id: str, remaining_lots: int, price_ticks: int | None) -> None:
+        """Count an open order with another size or price."""
+        item = self.orders.get(client_order_id)
+        if item is not None:
+            self._work(item.order, remaining_lots - item.remaining_lots)
+            item.remaining_lots, item.price_ticks = remaining_lots, price_ticks
+
+    def apply(self, event: OrderEvent) -> None:
+        """Take in one order event, live or from the journal."""
+        match event:
+            case OrderFilled():
+                self._fill(event)
+            case OrderInitialized():
+                self._awaited[event.client_order_id] = event.order
+                if len(self._awaited) > 10_000:
+                    del self._awaited[next(iter(self._awaited))]
+            case OrderSubmitted():
+                order = self._awaited.pop(event.client_order_id, None)
+                if order is not None and event.client_order_id not in self.orders:
+                    self.reserve(order, None)
+            case OrderModified():
+                item = self.orders.get(event.client_order_id)
+                if item is not None:
+                    item.order = msgspec.structs.replace(item.order, quantity_lots=event.quantity_lots)
+                    left = max(event.quantity_lots - item.filled_lots, 0)
+                    self.restate(event.client_order_id, left, event.price_ticks)
+            case OrderDenied():
+                self._awaited.pop(event.client_order_id, None)
+                self.release(event.client_order_id)
+            case OrderRejected() | OrderCanceled() | OrderExpired():
+                self.release(event.client_order_id)
+
+    def revalue(self, mark_of: Callable[[str], float | None]) -> None:
+        """Bring every holding to its newest mark and sum anew."""
+        for holdings in (self._by_account, self._by_strategy):
+            for key, holding in list(holdings.items()):
+                if holding.is_flat:
+                    del holdings[key]
+                    continue
+                instrument = self._instruments.get(holding.instrument_id)
+                mark = mark_of(holding.instrument_id)
+                if instrument is not None:
+                    holding.point = self.point(instrument) or holding.point
+                if mark is not None:
+                    holding.mark = mark
+                holding.revalue()
+        resum([self.everything, *self.accounts.values(), *self.strategies.values()])
+        resum([*self.sectors.values(), *self.currencies.values()])
+
+    def point(self, instrument: Instrument) -> float | None:
+        """What one lot is worth for each tick of price, in the base currency; None for a currency without a rate."""
+        rate = self._currency_rate(instrument.currency)
+        return None if rate is None else instrument.value(1.0, 1.0) * rate
+
+    # -- storing -------------------------------------------------------------------------------------------------
+
+    def state(self) -> HoldingsState:
+        """What a restart needs."""
+        positions = [HeldLots(*key, lots) for key, lots in self._lots.items() if lots]
+        return HoldingsState(positions, list(self.orders.values()), list(self.known_ids))
+
+    def restore(self, state: HoldingsState) -> None:
+        """Take back what `state` gave; for an empty view."""
+        self.known_ids = dict.fromkeys(state.known_ids)
+        for held in state.positions:
+            self._lots[held.account_id, held.strategy_id, held.instrument_id] = held.quantity_lots
+        self.orders = {item.order.client_order_id: item for item in state.orders}
+        self.adopt()
+
+    def adopt(self) -> None:
+        """Count what is held and worked of instruments that have become known since."""
+        for account_id, strategy_id, instrument_id in self._lots:
+            self._pair(account_id, strategy_id, instrument_id)
+        for item in self.orders.values():
+            self._pair(item.order.account_id, item.order.strategy_id, item.order.instrument_id)
+
+    # -- inner ---------------------------------------------------------------------------------------------------
+
+    def _new_of_account(self, account_id: str, instrument: Instrument) -> Holding:
+        groups = [
+            self.accounts.get(account_id) or Exposure(account_id),
+            self.everything,
+            self.currencies.get(instrument.currency) or Exposure(instrument.currency),
+        ]
+        if instrument.sector:
+            groups.append(self.sectors.get(instrument.sector) or Exposure(instrument.sector))
+        return self._holding(instrument, groups)
+
+    def _new_of_strategy(self, strategy_id: str, instrument: Instrument) -> Holding:
+        return self._holding(instrument, [self.strategies.get(strategy_id) or Exposure(strategy_id)])
+
+    def _holding(self, instrument: Instrument, groups: Iterable[Exposure]) -> Holding:
+        return Holding(instrument.id, groups, self.point(instrument) or 0.0, self._rate_of(instrument.asset_class))
+
+    def _pair(self, account_id: str, strategy_id: str, instrument_id: str) -> tuple[Holding, ...]:
+        """Both holdings, made and counted where they are new; nothing while the instrument is not known."""
+        by_account = self._by_account.get((account_id, instrument_id))
+        by_strategy = self._by_strategy.get((strategy_id, instrument_id))
+        if by_account is not None and by_strategy is not None:
+            return by_account, by_strategy
+        instrument = self._instruments.get(instrument_id)
+        if instrument is None:
+            return ()
+        if by_account is None:
+            self.account(account_id)
+            self.currencies.setdefault(instrument.currency, Exposure(instrument.currency))
+            if instrument.sector:
+                self.sectors.setdefault(instrument.sector, Exposure(instrument.sector))
+            by_account = self._by_account[account_id, instrument_id] = self._new_of_account(account_id, instrument)
+            self._fill_in(by_account, account_id, None)
+        if by_strategy is None:
+            self.strategies.setdefault(strategy_id, Exposure(strategy_id))
+            by_strategy = self._by_strategy[strategy_id, instrument_id] = self._new_of_strategy(strategy_id, instrument)
+            self._fill_in(by_strategy, None, strategy_id)
+        return by_account, by_strategy
+
+    def _fill_in(self, holding: Holding, account_id: str | None, strategy_id: str | None) -> None:
+        """Give a new holding what came before its instrument was known."""
+        for (account, strategy, instrument_id), lots in self._lots.items():
+            if instrument_id == holding.instrument_id and (account == account_id or strategy == strategy_id):
+                holding.position += lots
+        for item in self.orders.values():
+            order = item.order
+            mine = order.account_id == account_id or order.strategy_id == strategy_id
+            if order.instrument_id == holding.instrument_id and mine:
+                _add_working(holding, order.side, item.remaining_lots)
+        holding.attach()
+
+    def _work(self, order: SubmitOrder, lots: int) -> None:
+        for holding in self._pair(order.account_id, order.strategy_id, order.instrument_id):
+            _add_working(holding, order.side, lots)
+            holding.revalue()
+
+    def _hold(self, account_id: str, strategy_id: str, instrument_id: str, lots: int, price_ticks: int) -> None:
+        for holding in self._pair(account_id, strategy_id, instrument_id):
+            holding.position += lots
+            holding.mark = holding.mark or float(price_ticks)
+            holding.revalue()
+        key = (account_id, strategy_id, instrument_id)
+        total = self._lots.get(key, 0) + lots
+        if total:
+            self._lots[key] = total
+        else:
+            self._lots.pop(key, None)
+
+    def _fill(self, event: OrderFilled) -> None:
+        item = self.orders.get(event.client_order_id)
+        if item is not None:
+            lots = min(event.quantity_lots, item.remaining_lots)
+            self._work(item.order, -lots)
+            item.remaining_lots -= lots
+            item.filled_lots += lots
+            if item.remaining_lots == 0:
+                del self.orders[event.client_order_id]
+        self._hold(
+            event.account_id,
+            event.strategy_id,
+            event.instrument_id,
+            event.side * event.quantity_lots,
+            event.price_ticks,
+        )
+
+
+def _add_working(holding: Holding, side: Side, lots: int) -> None:
+    if side is Side.BUY:
+        holding.open_buy += lots
+    else:
+        holding.open_sell += lots
