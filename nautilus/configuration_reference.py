@@ -2,7 +2,8 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, get_args, get_origin, get_type_hints
+from types import UnionType
+from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
 import msgspec
 
@@ -42,21 +43,26 @@ def options_of(section: msgspec.Struct, prefix: str) -> Iterator[Option]:
 
 
 def _meaning(hint: Any) -> tuple[str, str]:
-    description, limits = "", []
-    if get_origin(hint) is Annotated:
-        hint, *metas = get_args(hint)
-        for meta in metas:
-            if isinstance(meta, msgspec.Meta):
-                description = meta.description or description
-                limits += [
-                    f"{sign} {getattr(meta, name)}"
-                    for name, sign in (("ge", ">="), ("gt", ">"), ("le", "<="), ("lt", "<"), ("pattern", "matches"))
-                    if getattr(meta, name) is not None
-                ]
+    metas = list(_metas(hint))
+    description = next((meta.description for meta in metas if meta.description), "")
+    signs = (("ge", ">="), ("gt", ">"), ("le", "<="), ("lt", "<"), ("pattern", "matches"))
+    limits = [
+        f"{sign} {getattr(meta, name)}" for meta in metas for name, sign in signs if getattr(meta, name) is not None
+    ]
     kind = msgspec.json.schema(hint)
     if "enum" in kind:
         limits.append("one of " + ", ".join(json.dumps(value) for value in kind["enum"]))
     return description, ", ".join(limits)
+
+
+def _metas(hint: Any) -> Iterator[msgspec.Meta]:
+    """The annotations of a type, outermost first; inside of it only where it says "or None"."""
+    if get_origin(hint) is Annotated:
+        hint, *metas = get_args(hint)
+        yield from reversed([meta for meta in metas if isinstance(meta, msgspec.Meta)])
+    if get_origin(hint) in (Union, UnionType):
+        for argument in get_args(hint):
+            yield from _metas(argument)
 
 
 def toml_value(value: Any) -> str:

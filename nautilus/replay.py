@@ -10,6 +10,13 @@ if TYPE_CHECKING:
     from nautilus.node import Node
 
 
+DEPLOYMENTS = [
+    {"name": "ema-cross", "strategy": "ema_cross", "config": {"fast": 200, "slow": 1000, "trade_lots": 100}},
+    {"name": "market-maker", "strategy": "vpin_market_maker", "config": {"order_lots": 50, "max_position_lots": 300}},
+]
+"""What trades during a replay, on every instrument that it holds."""
+
+
 def check_speed(speed: str) -> str:
     """The speed as the marketdata engine takes it: "max" or a positive multiple of real time; raises Invalid."""
     if speed == "max":
@@ -25,7 +32,8 @@ def check_speed(speed: str) -> str:
 
 def replay_overrides(path: Path, speed: str, *, keeps_directory: bool) -> dict[str, Any]:
     """Configuration of a replay. Unless a folder is given it keeps its records in memory, apart from live trading."""
-    overrides = {
+    overrides: dict[str, Any] = {
+        "engines.strategy.deployments": DEPLOYMENTS,
         "engines.marketdata.source": "replay",
         "engines.marketdata.replay_path": str(path),
         "engines.marketdata.replay_speed": speed,

@@ -151,6 +151,7 @@ class Order(msgspec.Struct, kw_only=True):
     """An order as it stands now. Only `apply` changes it.
 
     Quantities in lots, prices in ticks; `average_price_ticks` is the volume-weighted fill price, None before a fill.
+    `trade_ids` are the fills it knows, each with its lots, so that none counts twice.
     """
 
     request: SubmitOrder
@@ -161,7 +162,7 @@ class Order(msgspec.Struct, kw_only=True):
     trigger_ticks: int | None = None
     filled_lots: int = 0
     filled_value: int = 0
-    trade_ids: list[str] = msgspec.field(default_factory=list)
+    trade_ids: dict[str, int] = msgspec.field(default_factory=dict)
     reason: str = ""
     ts_last: int = 0
 
@@ -224,7 +225,7 @@ class Order(msgspec.Struct, kw_only=True):
             raise Conflict(
                 f"order {self.client_order_id}: a fill of {event.quantity_lots} lots does not fit {self.remaining_lots}"
             )
-        self.trade_ids.append(event.trade_id)
+        self.trade_ids[event.trade_id] = event.quantity_lots
         self.venue_order_id = event.venue_order_id
         self.filled_lots += event.quantity_lots
         self.filled_value += event.quantity_lots * event.price_ticks

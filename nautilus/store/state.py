@@ -197,6 +197,10 @@ def _check_text(namespace: str, key: str) -> None:
 
 
 def _connect(file: Path) -> sqlite3.Connection:
+    try:
+        file.touch(mode=0o600)
+    except OSError as error:
+        raise StoreError(f"{file} cannot be opened: {error}") from error
     connection = sqlite3.connect(file, check_same_thread=False, timeout=5)
     try:
         connection.execute("PRAGMA journal_mode = WAL")

@@ -47,7 +47,7 @@ def test_a_port_in_use_and_a_foreign_address_are_told_in_one_line(tmp_path: Path
         same = [sys.executable, "-m", "nautilus", "serve", "--port", "0", "--data-dir", str(tmp_path / "data")]
         locked = subprocess.run(same, capture_output=True, text=True, timeout=60, check=False)
         wide = subprocess.run([*command, "--host", "0.0.0.0"], capture_output=True, text=True, timeout=60, check=False)
-    for result, says in ((busy, "Address already in use"), (locked, "in use by process"), (wide, "loopback")):
+    for result, says in ((busy, "Address already in use"), (locked, "in use by another Nautilus"), (wide, "loopback")):
         assert result.returncode == 1
         assert says in result.stderr
         assert "Traceback" not in result.stderr

@@ -1,7 +1,6 @@
 """Oracle: LOBSTER's own order-book file, row by row, at every level that the messages allow to know."""
 
 import asyncio
-import time
 from pathlib import Path
 
 import numpy as np
@@ -128,9 +127,7 @@ async def test_a_node_replays_the_folder_and_ends_with_lobsters_ten_levels(folde
 
         node.bus.subscribe(topics.ALL_TRADES, count("trade"))
         node.bus.subscribe(topics.ALL_QUOTES, count("quote"))
-        started = time.perf_counter()
         await asyncio.wait_for(engine.finished.wait(), 60)
-        messages_per_second = engine.messages_done / (time.perf_counter() - started)
         day = await asyncio.to_thread(_day, folder, 10)
         cells = day.book[-1].reshape(-1, 4).tolist()
         book = engine.book("GOOG.XNAS")
@@ -141,4 +138,3 @@ async def test_a_node_replays_the_folder_and_ends_with_lobsters_ten_levels(folde
         top = day.book[:, :4]
         assert counts["quote"] == 1 + (np.diff(top, axis=0) != 0).any(axis=1).sum()
         assert not engine.feed.door.refused
-        assert messages_per_second > 20_000

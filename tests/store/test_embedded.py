@@ -80,6 +80,15 @@ async def test_a_second_store_on_the_directory_is_refused_and_says_who_has_it(tm
     await third.close()
 
 
+async def test_others_on_the_machine_may_not_read_journal_and_state(tmp_path: Path) -> None:
+    store = store_in(tmp_path)
+    await store.open()
+    files = ["lock", "state.sqlite", "journal/00000001.log"]
+    modes = await asyncio.to_thread(lambda: [(tmp_path / name).stat().st_mode & 0o777 for name in files])
+    assert modes == [0o600] * 3
+    await store.close()
+
+
 async def test_a_directory_that_cannot_be_made_is_a_store_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(StoreError, match="cannot be used"):

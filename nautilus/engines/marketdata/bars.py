@@ -201,8 +201,8 @@ def _bars_reference(
 
 def _bars_example() -> tuple[int, int, int, Integers, Integers, Integers, Integers, Integers]:
     column = np.array([1, 2])
-    trades = TradeColumns("X.Y", column, column, column, column, column, column)
-    out = np.empty((4, 10), np.int64)
+    trades = TradeColumns("X.Y", column, column, np.ones(2, np.int64), column, column, column)
+    out = np.zeros((4, 10), np.int64)
     return 1, 1, 3, trades.price_ticks, trades.size_lots, trades.aggressor, trades.ts_event, out
 
 

@@ -79,16 +79,19 @@ class MarketDataEngine(Engine[MarketDataConfig]):
 
     # -- life ----------------------------------------------------------------------------------------------------
 
-    async def setup(self) -> None:
-        """Open the source, make its instruments known, and answer who asks for books."""
-        self.endpoint("marketdata.ingest", self.ingest)
-        self.endpoint("marketdata.book", self.book)
+    async def prepare(self) -> None:
+        """Open the source and make its instruments known; a replay puts a test clock to where its data begin."""
         self.context.source.set(Quality.NONE, "no market data")
         if self.config.source == "simulated":
             self._open_market()
         elif self.config.source == "replay":
             await self._open_replay()
-        else:
+
+    async def setup(self) -> None:
+        """Answer who asks for books, listen where others publish, record."""
+        self.endpoint("marketdata.ingest", self.ingest)
+        self.endpoint("marketdata.book", self.book)
+        if self.config.source == "none":
             for pattern in (topics.ALL_QUOTES, topics.ALL_TRADES, topics.ALL_BOOKS, topics.ALL_BARS):
                 self.subscribe(pattern, self._observe)  # type: ignore[arg-type] # one handler for four kinds
             self.every(SLICE_NS * 5, self._tick)

@@ -1,0 +1,91 @@
+// The header: what the numbers rest on, the connection, the node's time, the trading state and the kill switch.
+
+import { post } from "./api.js";
+import { time } from "./format.js";
+
+const QUALITIES = {
+  live: ["live", "good"],
+  simulated: ["simulated", "warn"],
+  replayed: ["replay", "warn"],
+  stale: ["stale", "bad"],
+  none: ["no data", "bad"],
+};
+const $ = (id) => document.getElementById(id);
+
+/** `failed(text)` is told when a command was not carried out, `changed()` when trading was stopped or released. */
+export class Header {
+  constructor({ failed, changed }) {
+    this.failed = failed;
+    this.changed = changed;
+    this.killed = false;
+    this.clock = null;
+    $("kill").addEventListener("click", () => this.#ask());
+    $("kill-cancel").addEventListener("click", () => $("kill-dialog").close());
+    $("kill-form").addEventListener("submit", (event) => this.#kill(event));
+  }
+
+  /** What market data rest on: nobody shall take a simulation for the market. */
+  showQuality(quality, source) {
+    const [text, tone] = QUALITIES[quality] || [quality, "bad"];
+    $("quality").textContent = text;
+    $("quality").className = `badge ${tone}`;
+    $("source").textContent = source;
+    document.title = quality === "live" ? "Nautilus" : `Nautilus (${text})`;
+  }
+
+  showConnection(live) {
+    $("connection").textContent = live ? "connected" : "connection lost, trying again";
+    $("connection").className = `chip ${live ? "good" : "bad"}`;
+    if (!live) this.clock = null;
+  }
+
+  /** Set the clock to the node's time. */
+  setClock(ns) {
+    this.clock = { ns, at: performance.now() };
+  }
+
+  /** Show the node's time, carried on between heartbeats; it stands still while the connection is lost. */
+  showClock() {
+    if (this.clock) $("clock").textContent = `${time(this.clock.ns + (performance.now() - this.clock.at) * 1e6)} UTC`;
+  }
+
+  /** The state of /risk/state. */
+  showTrading({ trading_state: trading, kill_switch: kill }) {
+    this.killed = kill.engaged;
+    $("trading").textContent = `trading: ${trading}`;
+    $("trading").className = `chip ${trading === "active" ? "good" : "bad"}`;
+    $("kill").textContent = kill.engaged ? "Release kill switch" : "Kill switch";
+    const words = `Kill switch engaged by ${kill.actor || "unknown"} at ${time(kill.ts_event)} UTC: ${kill.reason}`;
+    this.#banner(kill.engaged ? words : "");
+  }
+
+  #banner(text) {
+    $("banner").hidden = !text;
+    $("banner").textContent = text;
+  }
+
+  #ask() {
+    $("kill-title").textContent = this.killed ? "Release the kill switch" : "Engage the kill switch";
+    $("kill-text").textContent = this.killed
+      ? "New orders will pass the risk gate again."
+      : "Every new order is refused and every open order is cancelled, for all strategies, at once.";
+    $("kill-confirm").textContent = this.killed ? "Release" : "Stop trading";
+    $("kill-reason").value = "";
+    $("kill-dialog").showModal();
+    $("kill-reason").focus();
+  }
+
+  async #kill(event) {
+    event.preventDefault();
+    const reason = $("kill-reason").value.trim();
+    if (!reason) return;
+    $("kill-dialog").close();
+    try {
+      this.showTrading(await post(this.killed ? "/risk/kill/lift" : "/risk/kill", { reason, actor: "dashboard" }));
+    } catch (error) {
+      this.#banner(`The kill switch did not answer: ${error.message}`);
+      this.failed(`the kill switch did not answer: ${error.message}`);
+    }
+    this.changed();
+  }
+}

@@ -1,0 +1,113 @@
+"""Analytics: performance statistics of return series, drawdowns, round trips and execution costs, for a notebook."""
+
+from nautilus.engines.analytics.benchmark import (
+    alpha,
+    batting_average,
+    beta,
+    beta_fragility,
+    capture,
+    down_capture,
+    excess_sharpe,
+    information_ratio,
+    one_sided_alpha_beta,
+    tracking_error,
+    up_capture,
+    up_down_capture,
+)
+from nautilus.engines.analytics.distribution import (
+    conditional_value_at_risk,
+    gaussian_value_at_risk,
+    kurtosis,
+    modified_value_at_risk,
+    skewness,
+    stability,
+    tail_ratio,
+    two_sigma_value_at_risk,
+    value_at_risk,
+)
+from nautilus.engines.analytics.drawdowns import (
+    Drawdown,
+    drawdown_series,
+    drawdown_table,
+    max_drawdown,
+    pain_index,
+    ulcer_index,
+)
+from nautilus.engines.analytics.execution_quality import ExecutionQuality, ExecutionTally, cost_bps
+from nautilus.engines.analytics.growth import (
+    annual_return,
+    annual_volatility,
+    calendar_growth,
+    cumulative_returns,
+    simple_returns,
+    total_return,
+)
+from nautilus.engines.analytics.performance import performance
+from nautilus.engines.analytics.ratios import (
+    calmar_ratio,
+    downside_risk,
+    gain_to_pain,
+    martin_ratio,
+    omega_ratio,
+    sharpe_ratio,
+    sortino_ratio,
+    win_rate,
+)
+from nautilus.engines.analytics.rolling import rolling
+from nautilus.engines.analytics.round_trips import RoundTrip, RoundTripMatcher
+from nautilus.engines.analytics.running_performance import RunningPerformance
+from nautilus.engines.analytics.trade_statistics import TradeStatistics, trade_statistics
+
+__all__ = [
+    "Drawdown",
+    "ExecutionQuality",
+    "ExecutionTally",
+    "RoundTrip",
+    "RoundTripMatcher",
+    "RunningPerformance",
+    "TradeStatistics",
+    "alpha",
+    "annual_return",
+    "annual_volatility",
+    "batting_average",
+    "beta",
+    "beta_fragility",
+    "calendar_growth",
+    "calmar_ratio",
+    "capture",
+    "conditional_value_at_risk",
+    "cost_bps",
+    "cumulative_returns",
+    "down_capture",
+    "downside_risk",
+    "drawdown_series",
+    "drawdown_table",
+    "excess_sharpe",
+    "gain_to_pain",
+    "gaussian_value_at_risk",
+    "information_ratio",
+    "kurtosis",
+    "martin_ratio",
+    "max_drawdown",
+    "modified_value_at_risk",
+    "omega_ratio",
+    "one_sided_alpha_beta",
+    "pain_index",
+    "performance",
+    "rolling",
+    "sharpe_ratio",
+    "simple_returns",
+    "skewness",
+    "sortino_ratio",
+    "stability",
+    "tail_ratio",
+    "total_return",
+    "tracking_error",
+    "trade_statistics",
+    "two_sigma_value_at_risk",
+    "ulcer_index",
+    "up_capture",
+    "up_down_capture",
+    "value_at_risk",
+    "win_rate",
+]

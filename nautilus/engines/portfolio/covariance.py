@@ -1,0 +1,85 @@
+"""Covariance matrices: the sample's, the shrunk one of Ledoit and Wolf, and the check that every optimiser makes."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from nautilus.errors import Invalid
+
+Vector = NDArray[np.float64]
+Matrix = NDArray[np.float64]
+
+
+def checked_returns(returns: ArrayLike) -> Matrix:
+    """Returns [periods, assets] as finite float64; raises Invalid("returns", ...) for anything else."""
+    matrix = np.asarray(returns, dtype=np.float64)
+    if matrix.ndim != 2 or matrix.shape[0] < 2 or matrix.shape[1] < 1:
+        raise Invalid("returns", "must be a table of at least two periods and one asset")
+    if not np.isfinite(matrix).all():
+        raise Invalid("returns", "must be finite numbers")
+    return matrix
+
+
+def checked_covariance(covariance: ArrayLike) -> Matrix:
+    """A covariance matrix [assets, assets] as float64, made exactly symmetric.
+
+    Raises Invalid("covariance", ...) unless it is square, finite, symmetric to 1e-8 of its largest variance, and each
+    variance is positive and no correlation exceeds one.
+    """
+    matrix = np.asarray(covariance, dtype=np.float64)
+    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or not len(matrix):
+        raise Invalid("covariance", "must be a square matrix")
+    if not np.isfinite(matrix).all() or np.abs(matrix).max() > 1e100:
+        raise Invalid("covariance", "must be finite numbers")
+    variances = np.diagonal(matrix)
+    if variances.min() <= 1e-100:
+        raise Invalid("covariance", f"asset {int(variances.argmin())} has no variance")
+    if np.abs(matrix - matrix.T).max() > 1e-8 * variances.max():
+        raise Invalid("covariance", "must be symmetric")
+    deviations = np.sqrt(variances)
+    if (np.abs(matrix) > (1.0 + 1e-8) * np.outer(deviations, deviations)).any():
+        raise Invalid("covariance", "has a correlation outside [-1, 1]")
+    return np.asarray((matrix + matrix.T) / 2.0)
+
+
+def sample_covariance(returns: ArrayLike) -> Matrix:
+    """Unbiased sample covariance (divisor periods - 1) of returns [periods, assets], per period.
+
+    >>> sample_covariance([[0.01, 0.02], [0.03, -0.02]]).round(6).tolist()
+    [[0.0002, -0.0004], [-0.0004, 0.0008]]
+    """
+    matrix = checked_returns(returns)
+    centred = matrix - matrix.mean(axis=0)
+    return np.asarray(centred.T @ centred / (len(matrix) - 1))
+
+
+def ledoit_wolf_covariance(returns: ArrayLike) -> Matrix:
+    """The sample covariance (divisor periods) shrunk towards a multiple of the identity, intensity estimated.
+
+    Ledoit and Wolf (2004), "A well-conditioned estimator for large-dimensional covariance matrices", section 3.2.
+    """
+    matrix = checked_returns(returns)
+    periods, assets = matrix.shape
+    centred = matrix - matrix.mean(axis=0)
+    sample = centred.T @ centred / periods
+    mean_variance = np.trace(sample) / assets
+    target = mean_variance * np.eye(assets)
+    dispersion = ((sample - target) ** 2).sum()
+    squares = centred**2
+    error = ((squares.T @ squares) / periods - sample**2).sum() / periods
+    intensity = 0.0 if dispersion == 0.0 else min(max(error / dispersion, 0.0), 1.0)
+    return np.asarray((1.0 - intensity) * sample + intensity * target)
+
+
+def correlation_of(covariance: Matrix) -> Matrix:
+    """Correlations [assets, assets] of a covariance matrix, within [-1, 1] and exactly one on the diagonal."""
+    deviations = np.sqrt(np.diagonal(covariance))
+    correlation = np.clip(covariance / np.outer(deviations, deviations), -1.0, 1.0)
+    np.fill_diagonal(correlation, 1.0)
+    return np.asarray(correlation)
+
+
+def variance_of(weights: Vector, covariance: Matrix) -> float:
+    """Variance of the portfolio, w' S w."""
+    return float(weights @ covariance @ weights)
