@@ -6,4 +6,4 @@ from nautilus.configuration_reference import as_markdown
 
 if __name__ == "__main__":
     CONFIGURATION.write_text(as_markdown(load_config(environment={})), encoding="utf-8")
-    print(f"wrote {CONFIGURATION}")  # noqa: T201 - a command says what it did
+    print(f"wrote {CONFIGURATION}")

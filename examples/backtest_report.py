@@ -1,12 +1,13 @@
 """A strategy on a minute of the simulated market, and its report as an HTML page.
 
-    python examples/backtest_report.py [report.html]
+python examples/backtest_report.py [report.html]
 """
 
 import asyncio
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import nautilus
 from nautilus.engines.backtesting import BacktestData, BacktestRequest, StrategyChoice, report_page
@@ -26,7 +27,7 @@ REQUEST = BacktestRequest(
 async def main(page: Path) -> None:
     config = nautilus.load_config(overrides={"store.directory": ":memory:", "log.level": "warning"}, environment={})
     async with nautilus.Node(config, engines=["backtesting"]) as node:
-        engine = node["backtesting"]
+        engine: Any = node["backtesting"]
         job = await engine.start_run(REQUEST)
         job = await node.jobs.wait(job.id)
         if job.status != "succeeded":

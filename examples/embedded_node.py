@@ -1,6 +1,6 @@
 """A node inside a program: half a minute of a simulated market, as fast as the machine can, and what came of it.
 
-    python examples/embedded_node.py
+python examples/embedded_node.py
 """
 
 import asyncio

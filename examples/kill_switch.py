@@ -1,9 +1,10 @@
 """Orders by hand, and what the risk gate makes of them: one passes, one is too large, one meets the kill switch.
 
-    python examples/kill_switch.py
+python examples/kill_switch.py
 """
 
 import asyncio
+from typing import Any
 
 import nautilus
 from nautilus.clock import TestClock
@@ -16,7 +17,7 @@ ENGINES = ("marketdata", "strategy", "risk", "portfolio")
 OPTIONS = {"store.directory": ":memory:", "log.level": "warning", "engines.strategy.deployments": []}
 
 
-def buy(node: nautilus.Node, name: str, quantity_lots: int) -> Order:
+def buy(node: nautilus.Node, clock: TestClock, name: str, quantity_lots: int) -> Order:
     """Send a market order the way every order goes: through the gate, the journal and the venue."""
     order: Order = node.bus.call(
         "strategy.submit",
@@ -30,7 +31,7 @@ def buy(node: nautilus.Node, name: str, quantity_lots: int) -> Order:
             quantity_lots=quantity_lots,
         ),
     )
-    node.clock.advance_time(SECOND_NS)
+    clock.advance_time(SECOND_NS)
     return order
 
 
@@ -48,11 +49,13 @@ async def main() -> None:
 
         node.bus.subscribe(topics.risk_alert("global"), on_alert)
         clock.advance_time(5 * SECOND_NS)
-        tell(buy(node, "small", 100))
-        tell(buy(node, "huge", 50_000_000))
-        node["risk"].kill("showing what it does", "example")
-        tell(buy(node, "late", 100))
-        print(f"position: {node['strategy'].record.position('manual', 'main', 'ALFA.SIM')} lots of ALFA.SIM")
+        risk: Any = node["risk"]
+        strategy: Any = node["strategy"]
+        tell(buy(node, clock, "small", 100))
+        tell(buy(node, clock, "huge", 50_000_000))
+        risk.kill("showing what it does", "example")
+        tell(buy(node, clock, "late", 100))
+        print(f"position: {strategy.record.position('manual', 'main', 'ALFA.SIM')} lots of ALFA.SIM")
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import numpy as np
 from nautilus.engines.factor import Graph, evaluate
 from nautilus.engines.marketdata import SimulatedMarket, invented_instruments
 from nautilus.engines.portfolio import hierarchical_risk_parity, risk_contributions, sample_covariance
-from nautilus.engines.risk import TAIL_METHODS, tail_risk
+from nautilus.engines.risk import tail_risk
 from nautilus.engines.vpin import VpinSettings, vpin_series
 from nautilus.model import Trade, TradeColumns
 
@@ -29,9 +29,17 @@ def toxicity() -> None:
 
 def losses(returns: np.ndarray) -> None:
     held = returns @ np.full(returns.shape[1], 1 / returns.shape[1])
-    for method in TAIL_METHODS:
-        risk = tail_risk(held, method, confidence=0.99, seed=1)
-        print(f"{method:<20} value at risk {risk.value_at_risk:.4f}  expected shortfall {risk.expected_shortfall:.4f}")
+    for risk in (
+        tail_risk(held, "historical"),
+        tail_risk(held, "filtered_historical"),
+        tail_risk(held, "normal"),
+        tail_risk(held, "cornish_fisher"),
+        tail_risk(held, "monte_carlo", seed=1),
+    ):
+        print(
+            f"{risk.method:<20} value at risk {risk.value_at_risk:.4f}"
+            f"  expected shortfall {risk.expected_shortfall:.4f}  ({risk.confidence:.0%})"
+        )
 
 
 def weights(returns: np.ndarray) -> None:

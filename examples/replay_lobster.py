@@ -9,6 +9,7 @@ import asyncio
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import nautilus
 from nautilus.replay import replay_clock, replay_ended, replay_overrides, summary
@@ -26,7 +27,8 @@ async def main(recording: Path) -> None:
         print(f"{node.context.source.description} (quality: {node.context.source.quality})")
         print(f"the data's clock stands at {node.clock.utc_now():%Y-%m-%d %H:%M:%S} UTC")
         print(summary(node))
-        for state in node["vpin"].active():
+        vpin: Any = node["vpin"]
+        for state in vpin.active():
             print(f"VPIN of {state.instrument_id}: {state.vpin:.3f} after {state.buckets:,} buckets")
 
 

@@ -1,7 +1,7 @@
 """A program of its own that listens to a running Nautilus over WebSocket until it has seen enough.
 
-    nautilus serve                                            # in one terminal
-    python examples/websocket_client.py [url] [messages]      # in another
+nautilus serve                                            # in one terminal
+python examples/websocket_client.py [url] [messages]      # in another
 """
 
 import asyncio

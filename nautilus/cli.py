@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from nautilus.node import Node
 
 
+SWITCH_SECONDS = 0.0005
+"""How long a computing thread may keep the interpreter from the loop; Python's own 5 ms would be loop lag."""
+
+
 class _Group(click.Group):
     """Our own errors are told in one line, without a traceback."""
 
@@ -67,6 +71,7 @@ def serve(
     if replay is not None:
         overrides |= replay_overrides(replay, check_speed(speed), keeps_directory=data_dir is not None)
     config = load_config(config_path, overrides)
+    sys.setswitchinterval(SWITCH_SECONDS)
     run = _serve(config, replay is not None, exit_after_replay)
     try:
         import uvloop

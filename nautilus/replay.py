@@ -34,6 +34,7 @@ def replay_overrides(path: Path, speed: str, *, keeps_directory: bool) -> dict[s
     """Configuration of a replay. Unless a folder is given it keeps its records in memory, apart from live trading."""
     overrides: dict[str, Any] = {
         "engines.strategy.deployments": DEPLOYMENTS,
+        "engines.factor.row_seconds": 60,
         "engines.marketdata.source": "replay",
         "engines.marketdata.replay_path": str(path),
         "engines.marketdata.replay_speed": speed,

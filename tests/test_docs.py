@@ -1,8 +1,8 @@
 """The documentation is true: every page's code runs, every link leads somewhere, generated pages are up to date.
 
-Blocks of one page share a namespace and an event loop, in order. ```python runs; ```python NAME.py and ```toml NAME.toml
-are files that the code finds (a pyproject.toml is installed, so that its entry points are plugins); ```sh must name
-make targets, commands and options that exist; ```text and ```mermaid are illustrations.
+Blocks of one page share a namespace and an event loop, in order. ```python runs. ```python NAME.py and ```toml NAME
+are files that the code finds; a pyproject.toml is installed, so that its entry points are plugins. ```sh must name make
+targets, commands and options that exist. ```text is an illustration.
 """
 
 import ast
@@ -30,7 +30,7 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 PAGES = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("*.md"))]
 FENCE = re.compile(r"^```(?P<language>\w*) ?(?P<name>[\w.\-]*)\n(?P<source>.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
-LANGUAGES = {"python", "toml", "sh", "text", "mermaid"}
+LANGUAGES = {"python", "toml", "sh", "text"}
 
 
 class Block(NamedTuple):

@@ -1,5 +1,6 @@
 """The one shape of every engine: registrations undo themselves, deliveries are counted, health is computed."""
 
+import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Coroutine, Hashable
 from contextlib import AsyncExitStack
@@ -18,8 +19,6 @@ from nautilus.model.enums import EngineType, Quality
 from nautilus.model.instruments import InstrumentRegistry
 
 if TYPE_CHECKING:
-    import asyncio
-
     from nautilus.accel.kernel import Kernel
     from nautilus.model.topics import Topic
 
@@ -110,6 +109,7 @@ class Engine[C: EngineConfig](ABC):
         self.failure: str | None = None
         self._exit = AsyncExitStack()
         self._timers = 0
+        self._tasks: dict[asyncio.Task[None], Coroutine[Any, Any, None]] = {}
 
     # -- life ----------------------------------------------------------------------------------------------------
 
@@ -129,6 +129,7 @@ class Engine[C: EngineConfig](ABC):
     async def start(self) -> None:
         """Set up; what was registered before a failure is undone."""
         self._exit = AsyncExitStack()
+        self._exit.push_async_callback(self._cancel_tasks)
         try:
             await self.setup()
         except BaseException:
@@ -265,8 +266,6 @@ class Engine[C: EngineConfig](ABC):
 
     def spawn(self, coroutine: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
         """Run a task until it ends or the engine stops. A failure makes the engine degraded and is logged."""
-        import asyncio
-
         async def guarded() -> None:
             try:
                 await coroutine
@@ -276,14 +275,17 @@ class Engine[C: EngineConfig](ABC):
                 self.log.exception("engine.task_failed")
 
         task = asyncio.get_running_loop().create_task(guarded(), name=f"{self.name}:{coroutine!r}"[:120])
-
-        async def cancel() -> None:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
-            coroutine.close()  # a task that was cancelled before its first step never began it
-
-        self._exit.push_async_callback(cancel)
+        self._tasks[task] = coroutine
+        task.add_done_callback(self._tasks.pop)
         return task
+
+    async def _cancel_tasks(self) -> None:
+        tasks = dict(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for coroutine in tasks.values():
+            coroutine.close()  # a task that was cancelled before its first step never began it
 
     def defer(self, undo: Callable[[], object]) -> None:
         """Call `undo` when the engine stops."""

@@ -47,6 +47,7 @@ def test_all_3450_buckets_equal_pinstimations(hfdata, shared_data):
     expected = oracle["vpin"].cast(pl.Float64).to_numpy()
     np.testing.assert_allclose(ours.vpin, expected, rtol=1e-12, atol=0)
     assert np.isnan(ours.vpin).sum() == 249
+    np.testing.assert_allclose(ours.duration, oracle["duration"].to_numpy(), rtol=0, atol=1e-4)
 
 
 def test_daily_buys_and_sells_equal_pinstimations(hfdata):

@@ -1,6 +1,7 @@
 """Microstructure beyond VPIN: price impact, spreads, order-flow imbalance, PIN and a crash score, for a notebook."""
 
 from nautilus.engines.enhanced_vpin.flash_crash import CrashInputs, CrashScale, CrashScore, crash_score
+from nautilus.engines.enhanced_vpin.improved_vpin import ImprovedVpin, estimate_improved_vpin, improved_vpin
 from nautilus.engines.enhanced_vpin.order_flow import (
     order_flow_event,
     order_flow_events,
@@ -21,6 +22,7 @@ __all__ = [
     "CrashScale",
     "CrashScore",
     "HorizonCost",
+    "ImprovedVpin",
     "PinEstimate",
     "PinParameters",
     "Recommendation",
@@ -33,8 +35,10 @@ __all__ = [
     "corwin_schultz",
     "crash_score",
     "edge",
+    "estimate_improved_vpin",
     "estimate_pin",
     "hasbrouck_lambda",
+    "improved_vpin",
     "kyle_lambda",
     "log_likelihood",
     "order_flow_event",

@@ -4,6 +4,7 @@ import asyncio
 
 from nautilus.clock import TestClock, TimeEvent
 from nautilus.engines.base import Engine
+from nautilus.engines.enhanced_vpin.improved_vpin import estimate_improved_vpin, highest_likelihood
 from nautilus.engines.enhanced_vpin.live_microstructure import LiveMicrostructure
 from nautilus.engines.enhanced_vpin.models import SECOND_NS, CrashState, EnhancedVpinConfig
 from nautilus.engines.enhanced_vpin.pin import estimate_pin
@@ -29,6 +30,7 @@ class EnhancedVpinEngine(Engine[EnhancedVpinConfig]):
     engine_type = EngineType.ENHANCED_VPIN
     config_type = EnhancedVpinConfig
     depends_on = ("marketdata", "vpin")
+    kernels = (highest_likelihood,)
 
     async def setup(self) -> None:
         """Listen to quotes, trades and VPIN; set the timers of assessments and of PIN."""
@@ -104,13 +106,15 @@ class EnhancedVpinEngine(Engine[EnhancedVpinConfig]):
             self.publish(topics.flash_crash(instrument_id), alert)
 
     def on_pin_due_by_hand(self, event: TimeEvent) -> None:
-        """Estimate PIN here and now: on a clock that is moved by hand a thread's answer would come at any time."""
+        """Estimate here and now: on a clock that is moved by hand a thread's answer would come at any time."""
         for live in self._live.values():
             if (counts := live.counts()) is not None:
                 live.set_pin(event.ts_event, estimate_pin(*counts))
+            if (buckets := live.buckets()) is not None:
+                live.ivpin = estimate_improved_vpin(*buckets, also_from=live.ivpin)
 
     async def _estimate_pins(self) -> None:
-        """Estimate PIN of every instrument on a thread each time it is due."""
+        """Estimate PIN and improved VPIN of every instrument on a thread each time they are due."""
         while True:
             await self._pin_due.wait()
             self._pin_due.clear()
@@ -118,6 +122,8 @@ class EnhancedVpinEngine(Engine[EnhancedVpinConfig]):
                 if (counts := live.counts()) is not None:
                     estimate = await self.accel.run(estimate_pin, *counts)
                     live.set_pin(self.clock.timestamp_ns(), estimate)
+                if (buckets := live.buckets()) is not None:
+                    live.ivpin = await self.accel.run(estimate_improved_vpin, *buckets, also_from=live.ivpin)
 
     # -- questions -----------------------------------------------------------------------------------------------
 

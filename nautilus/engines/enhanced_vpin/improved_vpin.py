@@ -46,7 +46,7 @@ def _climb(buy: Floats, sell: Floats, time: Floats, point: Floats) -> float:
     for i in range(n):
         total += buy[i] + sell[i]
         length += time[i]
-    before = -np.inf
+    before = -math.inf
     for _ in range(_STEPS):
         alpha, delta, mu, epsilon = point[0], point[1], point[2], point[3]
         calm = math.log1p(-alpha)
@@ -73,14 +73,14 @@ def _climb(buy: Floats, sell: Floats, time: Floats, point: Floats) -> float:
             news_time += (weight_bad + weight_good) * time[i]
             news_volume += weight_bad * sell[i] + weight_good * buy[i]
         if value - before <= _TOLERANCE * abs(value):
-            return value
+            return float(value)
         before = value
         informed = news_volume * mu / (mu + epsilon)
         point[0] = min(max(news_buckets / n, 1e-9), 1.0 - 1e-9)
         point[1] = min(max(bad_buckets / max(news_buckets, 1e-300), 1e-9), 1.0 - 1e-9)
         point[2] = max(informed / max(news_time, 1e-300), 1e-9 * total)
         point[3] = max((total - informed) / (2.0 * length), 1e-9 * total)
-    return before
+    return float(before)
 
 
 def _highest_reference(buy: Floats, sell: Floats, time: Floats, starts: Floats) -> Floats:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from nautilus.engines.enhanced_vpin.compute import spread_estimates
 from nautilus.engines.enhanced_vpin.flash_crash import CrashInputs, CrashScore, crash_score
 from nautilus.engines.enhanced_vpin.flow_intervals import FlowIntervals
+from nautilus.engines.enhanced_vpin.improved_vpin import ImprovedVpin
 from nautilus.engines.enhanced_vpin.models import (
     SECOND_NS,
     CrashState,
@@ -58,6 +59,8 @@ class LiveMicrostructure:
         self._effective_usual = Usual(config.usual_span, config.minimum_intervals)
         self._pin_ns = round(config.pin_interval_seconds * SECOND_NS)
         self._pin_end = self._buys = self._sells = 0
+        self._buckets: deque[tuple[float, float, float]] = deque(maxlen=config.ivpin_window)
+        self.ivpin: ImprovedVpin | None = None
         self._counts: deque[tuple[int, int]] = deque(maxlen=config.pin_window)
         self._last_price = self._direction = 0
         self._last_order = (0, 0)
@@ -95,8 +98,11 @@ class LiveMicrostructure:
 
     def on_vpin(self, calculation: VpinCalculation) -> None:
         """Take the vpin engine's newest number."""
-        self._vpin = calculation
+        before, self._vpin = self._vpin, calculation
         self.touched = True
+        if before is not None and before.bucket_index + 1 == calculation.bucket_index:
+            lasted = max(calculation.ts_event - before.ts_event, 1)
+            self._buckets.append((calculation.buy_lots, calculation.sell_lots, float(lasted)))
 
     def advance(self, ts: int) -> None:
         """Close what has ended by `ts`."""
@@ -148,6 +154,7 @@ class LiveMicrostructure:
             "quote_imbalance": self._quote_imbalance(),
             "quoted_spread_bps": self._quoted_bps(),
             "effective_spread_bps": self.costs.effective_bps,
+            "improved_vpin": self.ivpin.ivpin if self.ivpin else None,
             "pin": self.pin.estimate.pin if self.pin else None,
             "flash_crash_score": crash.score if crash else None,
         }
@@ -275,6 +282,22 @@ class LiveMicrostructure:
             return None
         buys, sells = np.array(self._counts, dtype=np.float64).T
         return (buys, sells) if buys.sum() > 0 and sells.sum() > 0 else None
+
+    def buckets(self) -> tuple[Floats, Floats, Floats] | None:
+        """Buys, sells and duration of the last volume buckets, [buckets]; None before the window is full."""
+        if len(self._buckets) < self.config.ivpin_window:
+            return None
+        buy, sell, duration = np.array(self._buckets, dtype=np.float64).T.copy()
+        return buy, sell, duration
+
+    def ivpin_state(self) -> ImprovedVpin:
+        """The newest improved VPIN; raises NotReady before the first."""
+        if self.ivpin is None:
+            have, need = len(self._buckets), self.config.ivpin_window
+            raise NotReady(
+                f"{have} buckets of {self.instrument.id} so far, improved VPIN needs {need} and its next turn"
+            )
+        return self.ivpin
 
     def set_pin(self, ts: int, estimate: PinEstimate) -> None:
         """Keep an estimate made from `counts`."""

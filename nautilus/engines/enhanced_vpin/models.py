@@ -39,7 +39,10 @@ class EnhancedVpinConfig(EngineConfig, frozen=True, kw_only=True, forbid_unknown
     ] = 60.0
     pin_window: Annotated[int, Meta(ge=10, le=2000, description="Intervals in an estimate of PIN.")] = 120
     pin_minimum: Annotated[int, Meta(ge=5, le=2000, description="Intervals before the first PIN.")] = 20
-    pin_every_seconds: Annotated[float, Meta(ge=1, le=604_800, description="How often PIN is estimated.")] = 300.0
+    pin_every_seconds: Annotated[
+        float, Meta(ge=1, le=604_800, description="How often PIN and improved VPIN are estimated.")
+    ] = 300.0
+    ivpin_window: Annotated[int, Meta(ge=10, le=1000, description="Volume buckets in an improved VPIN.")] = 50
     crash: CrashScale = CrashScale()
     crash_window: Annotated[
         int, Meta(ge=1, le=10_000, description="Intervals whose highest price a fall is measured from.")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 from msgspec import Meta
 
 from nautilus.engines.enhanced_vpin.compute import compute_pin, compute_spreads
+from nautilus.engines.enhanced_vpin.improved_vpin import ImprovedVpin
 from nautilus.engines.enhanced_vpin.models import (
     BarsRequest,
     CrashState,
@@ -71,6 +72,10 @@ def enhanced_vpin_routes(engine: "EnhancedVpinEngine") -> list[Operation]:
         """Probability of informed trading of one instrument."""
         return engine.live(instrument_id).pin_state()
 
+    async def ivpin(instrument_id: Name) -> ImprovedVpin:
+        """Improved VPIN of one instrument: information structure fitted to its buckets and their durations."""
+        return engine.live(instrument_id).ivpin_state()
+
     async def crash(instrument_id: Name) -> CrashState:
         """Flash-crash score of one instrument with its components."""
         return engine.live(instrument_id).crash_state()
@@ -86,5 +91,6 @@ def enhanced_vpin_routes(engine: "EnhancedVpinEngine") -> list[Operation]:
         get("/{instrument_id}/spreads", spreads),
         get("/{instrument_id}/order-flow", order_flow),
         get("/{instrument_id}/pin", pin),
+        get("/{instrument_id}/improved-vpin", ivpin),
         get("/{instrument_id}/flash-crash", crash),
     ]

@@ -87,7 +87,7 @@ class StrategyEngine(Engine[StrategyEngineConfig]):
     async def activate(self) -> None:
         """Reconcile with the venues, then let the strategies go on."""
         working: dict[str, list[Order]] = {}
-        for order in self.orders.reconcile():
+        for order in self.orders.reconcile(lambda name: self._venue(_venue_of(name)) is not None):
             working.setdefault(_venue_of(order.request.instrument_id), []).append(order)
         positions: dict[str, dict[tuple[str, str, str], int]] = {}
         for key, lots in self.record.positions().items():

@@ -178,19 +178,23 @@ class OrderManager:
 
     # -- recovery ------------------------------------------------------------------------------------------------
 
-    def reconcile(self) -> list[Order]:
-        """Close what cannot have reached a venue and return the orders that a venue must know, oldest first."""
+    def reconcile(self, simulated: Callable[[str], bool] = lambda _: True) -> list[Order]:
+        """Close what cannot have reached a venue and return the orders that simulated venues must know, oldest first.
+
+        `simulated` tells it of an instrument. An order that went to a real venue stays open whatever its status: only
+        the venue knows what became of it.
+        """
         working: list[Order] = []
         for order in self.record.open_orders():
-            now = self._clock.timestamp_ns()
-            common = self._common(order.request, now)
+            common = self._common(order.request, self._clock.timestamp_ns())
             if order.status is OrderStatus.INITIALIZED:
                 reason = "the process ended before the order was sent"
                 self._own(order, OrderDenied(code="RESTART", reason=reason, **common))
-            elif order.status is OrderStatus.SUBMITTED:
-                self._own(order, OrderRejected(reason=NOT_KNOWN, **common))
-            else:
-                working.append(order)
+            elif simulated(order.request.instrument_id):
+                if order.status is OrderStatus.SUBMITTED:
+                    self._own(order, OrderRejected(reason=NOT_KNOWN, **common))
+                else:
+                    working.append(order)
         return working
 
     # -- inside --------------------------------------------------------------------------------------------------

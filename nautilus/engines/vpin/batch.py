@@ -97,13 +97,18 @@ def _signed(
 
 @dataclass(frozen=True, slots=True)
 class SampleVpin:
-    """VPIN of a closed sample: bucket volume (lots, a fraction), and arrays [buckets]; NaN before the first window."""
+    """VPIN of a closed sample: bucket volume (lots, a fraction), and arrays [buckets]; NaN before the first window.
+
+    `duration` is the time a bucket took in seconds, days without trades left out; volume is taken to be traded evenly
+    within each bar.
+    """
 
     bucket_volume: float
     days: int
     deviation: float
     buy_volume: Floats
     sell_volume: Floats
+    duration: Floats
     vpin: Floats
 
 
@@ -130,9 +135,22 @@ def sample_vpin(
     share = buy_share(change, deviation)
     buckets = buckets_per_day * days.size
     size_of_bucket = float(volume.sum()) / buckets
-    buy, _ = pour(share, volume.astype(np.float64), size_of_bucket, buckets)
+    buy, filled_by = pour(share, volume.astype(np.float64), size_of_bucket, buckets)
+    duration = _durations(bar, volume, filled_by, size_of_bucket, bar_interval_ns, days)
     vpin = rolling_vpin(np.abs(2.0 * buy - size_of_bucket), np.full(buckets, size_of_bucket), window, window)
-    return SampleVpin(size_of_bucket, int(days.size), deviation, buy, size_of_bucket - buy, vpin)
+    return SampleVpin(size_of_bucket, int(days.size), deviation, buy, size_of_bucket - buy, duration, vpin)
+
+
+def _durations(
+    bar: Integers, volume: Integers, filled_by: Integers, bucket_volume: float, interval_ns: int, days: Integers
+) -> Floats:
+    """Seconds between the moments at which buckets filled, the first counted from the first bar's start."""
+    before = (np.cumsum(volume) - volume)[filled_by]
+    part = (bucket_volume * np.arange(1, filled_by.size + 1) - before) / volume[filled_by]
+    filled = (bar[filled_by] + np.clip(part, 0.0, 1.0)) * (interval_ns / 1e9)
+    day = filled // (DAY_NS / 1e9)
+    idle_days = day - days[0] - np.searchsorted(days, day)
+    return np.diff(filled - idle_days * (DAY_NS / 1e9), prepend=bar[0] * (interval_ns / 1e9))
 
 
 def _days_with_trades(ts: Integers) -> Integers:

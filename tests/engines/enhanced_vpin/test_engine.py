@@ -151,13 +151,22 @@ async def test_an_unknown_instrument_is_left_alone(node):
 
 
 async def test_both_engines_together():
-    options = {**OPTIONS, "engines.vpin.bucket_lots": 500, "engines.vpin.minimum_buckets": 5}
+    options = {
+        **OPTIONS,
+        "engines.vpin.bucket_lots": 500,
+        "engines.vpin.minimum_buckets": 5,
+        "engines.enhanced_vpin.ivpin_window": 20,
+    }
     async with make_node(["vpin", "enhanced_vpin"], options) as node:
         node.instruments.add(make_instrument())
         run(node, 60)
         engine = node["enhanced_vpin"]
         assert engine.live(ID).latest().metrics["vpin"] == node["vpin"].live(ID).state().vpin
         assert engine.degraded() == []
+        run(node, 70, seed=1)
+        estimate = engine.live(ID).ivpin_state()
+        assert 0.0 <= estimate.ivpin <= 1.0
+        assert engine.live(ID).latest().metrics["improved_vpin"] == estimate.ivpin
 
 
 async def test_the_same_input_gives_the_same_assessments():
@@ -174,7 +183,7 @@ async def test_the_same_input_gives_the_same_assessments():
 
 async def test_questions_over_http(node, client):
     paths = ["", "/history", "/kyles-lambda", "/spreads", "/order-flow", "/pin", "/flash-crash"]
-    for path in paths:
+    for path in [*paths, "/improved-vpin"]:
         assert (await client.get(f"/enhanced-vpin/{ID}{path}")).status_code == 409
         assert (await client.get(f"/enhanced-vpin/NONE.SIM{path}")).status_code == 404
     run(node, 1)

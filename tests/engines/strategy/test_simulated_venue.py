@@ -177,6 +177,14 @@ def test_what_the_venue_never_confirmed_is_closed_at_reconciliation(make_floor: 
     assert again.record[initialized.client_order_id].status is OrderStatus.DENIED
 
 
+def test_what_went_to_a_real_venue_stays_open_until_that_venue_tells(make_floor: Callable[..., Floor]) -> None:
+    floor = make_floor(latency=ConstantLatency(MILLISECOND))
+    floor.quote(10_000, 10_001)
+    order = floor.buy(10)
+    assert floor.manager.reconcile(lambda _: False) == []
+    assert order.status is OrderStatus.SUBMITTED
+
+
 def test_an_order_that_was_never_decided_is_denied_at_reconciliation(floor: Floor) -> None:
     order = floor.buy(10, 9_990)
     records = [record for _, record in floor.store.journal.replay()]
