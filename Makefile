@@ -4,7 +4,8 @@
 SHELL := /bin/sh
 VENV := .venv
 BIN := $(VENV)/bin
-CANDIDATES := python3.14 python3.13 python3.12 python3 python $(wildcard $(HOME)/.pyenv/versions/3.1[2-9]*/bin/python3)
+PYENV := $(HOME)/.pyenv/versions
+CANDIDATES := python3.14 python3.13 python3.12 python3 python $(foreach v,3.14 3.13 3.12,$(wildcard $(PYENV)/$(v)*/bin/python3))
 PYTHON ?= $(firstword $(foreach p,$(CANDIDATES),$(shell $(p) -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 12))' 2>/dev/null && echo $(p))))
 UV := $(BIN)/uv pip install --quiet --python $(BIN)/python
 ARGS ?=
@@ -50,7 +51,7 @@ clean:
 $(VENV)/.venv:
 	@test -n "$(PYTHON)" || { echo "Nautilus needs Python 3.12 or newer with venv (set PYTHON=...)"; exit 1; }
 	@echo "Setting up $(VENV) with $$($(PYTHON) --version)"
-	@$(PYTHON) -m venv $(VENV)
+	@$(PYTHON) -m venv --clear $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	@touch $@
 

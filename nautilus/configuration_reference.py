@@ -69,7 +69,11 @@ def toml_value(value: Any) -> str:
     """A value in TOML's syntax; strings, numbers, booleans, lists and tables agree with JSON's but for the tables."""
     plain = msgspec.to_builtins(value)
     if isinstance(plain, Mapping):
-        return "{" + ", ".join(f"{json.dumps(key)} = {toml_value(item)}" for key, item in plain.items()) + "}"
+        return (
+            "{"
+            + ", ".join(f"{json.dumps(key)} = {toml_value(item)}" for key, item in plain.items() if item is not None)
+            + "}"
+        )
     if isinstance(plain, (list, tuple)):
         return "[" + ", ".join(toml_value(item) for item in plain) + "]"
     return json.dumps(plain, ensure_ascii=False)

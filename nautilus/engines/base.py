@@ -168,8 +168,13 @@ class Engine[C: EngineConfig](ABC):
         return []
 
     def quality(self) -> Quality:
-        """What the engine's answers rest on."""
-        return self.context.source.quality
+        """What the engine's answers rest on: stale where the market should be moving and nothing has come in."""
+        quality = self.context.source.quality
+        silence, last = self.stale_after_seconds, self.stats.last_input_ns
+        moving = quality in (Quality.LIVE, Quality.SIMULATED)
+        if moving and silence is not None and last and perf_counter_ns() - last > silence * 1e9:
+            return Quality.STALE
+        return quality
 
     def health(self) -> Health:
         """The engine's health now."""

@@ -43,10 +43,10 @@ class VpinConfig(EngineConfig, frozen=True, kw_only=True, forbid_unknown_fields=
     ] = 0
     bucket_seconds: Annotated[
         float, Meta(ge=0.1, le=86_400, description="An adapted bucket is what trades in so many seconds on average.")
-    ] = 10.0
+    ] = 5.0
     warmup_seconds: Annotated[
         float, Meta(ge=0.1, le=86_400, description="Trading observed before the first size is chosen.")
-    ] = 10.0
+    ] = 5.0
     resize_seconds: Annotated[
         float, Meta(ge=1, le=604_800, description="How often an adapted size follows the volume.")
     ] = 3600.0
