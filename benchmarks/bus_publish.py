@@ -62,7 +62,8 @@ def main() -> None:
             print(f"{subscribers:>3} subscribers  {name:<26} {spread([MESSAGES / one for one in times])} publishes/s")
         if peer:
             ratios = [theirs / ours for ours, theirs in zip(found["Nautilus"], found[peer], strict=True)]
+            ratio = median(found[peer]) / median(found["Nautilus"])
             print(
-                f"{subscribers:>3} subscribers  ratio of medians {median(found[peer]) / median(found['Nautilus']):.2f}, "
+                f"{subscribers:>3} subscribers  ours over theirs: ratio of medians {ratio:.2f}, "
                 f"pair by pair {min(ratios):.2f} to {max(ratios):.2f}"
             )

@@ -271,6 +271,7 @@ class Engine[C: EngineConfig](ABC):
 
     def spawn(self, coroutine: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
         """Run a task until it ends or the engine stops. A failure makes the engine degraded and is logged."""
+
         async def guarded() -> None:
             try:
                 await coroutine
