@@ -21,9 +21,14 @@ class Kernel[**P, R]:
     """An array function: `kernel(...)` runs the compiled form, `kernel.reference(...)` the obvious one."""
 
     def __init__(
-        self, function: Callable[P, R], reference: Callable[P, R], example: Callable[[], tuple[Any, ...]]
+        self,
+        function: Callable[P, R],
+        reference: Callable[P, R],
+        example: Callable[[], tuple[Any, ...]],
+        relative_error: float,
     ) -> None:
         self.__doc__ = function.__doc__
+        self.relative_error = relative_error
         self.function = function
         self.reference = reference
         self.example = example
@@ -50,14 +55,15 @@ class Kernel[**P, R]:
 
 
 def kernel[**P, R](
-    *, reference: Callable[P, R], example: Callable[[], tuple[Any, ...]]
+    *, reference: Callable[P, R], example: Callable[[], tuple[Any, ...]], relative_error: float = 1e-9
 ) -> Callable[[Callable[P, R]], Kernel[P, R]]:
     """Declare a kernel: the decorated function is what Numba compiles, `reference` what tests hold it against.
 
     `example` gives small arguments of the types used in production; running it is what compiles the kernel.
+    `relative_error` is how far the two forms may differ.
     """
 
     def wrap(function: Callable[P, R]) -> Kernel[P, R]:
-        return Kernel(function, reference, example)
+        return Kernel(function, reference, example, relative_error)
 
     return wrap

@@ -33,13 +33,16 @@ class TopicStatistics(msgspec.Struct, frozen=True):
 class Subscription:
     """One handler on one pattern; `cancel` takes it away."""
 
-    __slots__ = ("_bus", "errors", "handler", "owner", "pattern")
+    __slots__ = ("_bus", "errors", "handler", "mailbox", "owner", "pattern")
 
-    def __init__(self, bus: "Bus", pattern: str, handler: Handler, owner: str) -> None:
+    def __init__(
+        self, bus: "Bus", pattern: str, handler: Handler, owner: str, mailbox: Mailbox[Any] | None = None
+    ) -> None:
         self._bus = bus
         self.pattern = pattern
         self.handler = handler
         self.owner = owner
+        self.mailbox = mailbox
         self.errors = 0
 
     def cancel(self) -> None:
@@ -67,6 +70,11 @@ class _Route:
         self.subscriptions = tuple(item for item in self.subscriptions if item is not subscription)
         self.handlers = tuple(item.handler for item in self.subscriptions)
 
+    def full_mailbox(self) -> Mailbox[Any] | None:
+        """A mailbox whose publishers should wait, or None."""
+        boxes = (subscription.mailbox for subscription in self.subscriptions)
+        return next((box for box in boxes if box is not None and box.must_wait), None)
+
 
 class Bus:
     """The bus of one node. Everything happens on the node's loop thread, in the publisher's stack."""
@@ -90,12 +98,21 @@ class Bus:
             except Exception as error:  # noqa: BLE001 - a neighbour must never be stopped
                 self._failed(route, handler, error)
 
+    async def publish_waiting[M](self, topic: "Topic[M]", message: M) -> None:
+        """Publish once every mailbox of the topic that would have its publishers wait has room."""
+        while (route := self._routes.get(topic)) and (full := route.full_mailbox()):
+            await full.room()
+        self.publish(topic, message)
+
     def subscribe[M](self, pattern: "Topic[M]", handler: Callable[[M], object], *, owner: str = "") -> Subscription:
         """Call `handler` inline with every message under the pattern: quick, no await, no I/O."""
+        return self._subscribe(Subscription(self, pattern, handler, owner))
+
+    def _subscribe(self, subscription: Subscription) -> Subscription:
+        pattern = subscription.pattern
         check_pattern(pattern)
         if pattern[0] not in "*>":
             message_type(pattern)
-        subscription = Subscription(self, pattern, handler, owner)
         self._subscriptions.append(subscription)
         if is_pattern(pattern):
             for topic, route in self._routes.items():
@@ -124,7 +141,7 @@ class Bus:
             self._report(owner or pattern, error, subscription.errors)
 
         box = Mailbox(handler, policy=policy, capacity=capacity, key=key, on_error=failed)
-        subscription = self.subscribe(pattern, box.put, owner=owner)
+        subscription = self._subscribe(Subscription(self, pattern, box.put, owner, box))
         return subscription, box
 
     def register(self, endpoint: str, handler: Callable[[Any], Any]) -> Callable[[], None]:
@@ -202,18 +219,24 @@ class Bus:
         return route
 
     def _remove(self, subscription: Subscription) -> None:
-        if subscription in self._subscriptions:
-            self._subscriptions.remove(subscription)
-            for route in self._routes.values():
-                if subscription in route.subscriptions:
-                    route.remove(subscription)
+        if subscription not in self._subscriptions:
+            return
+        self._subscriptions.remove(subscription)
+        if subscription.mailbox is not None:
+            subscription.mailbox.close()
+        for topic, route in tuple(self._routes.items()):
+            if subscription in route.subscriptions:
+                route.remove(subscription)
+                if not route.subscriptions and not route.published:
+                    del self._routes[topic]  # opened by the subscriber alone
 
     def _failed(self, route: _Route, handler: Handler, error: Exception) -> None:
-        for subscription in route.subscriptions:
-            if subscription.handler is handler:
-                subscription.errors += 1
-                self._report(subscription.owner or subscription.pattern, error, subscription.errors)
-                return
+        subscription = next((item for item in route.subscriptions if item.handler is handler), None)
+        if subscription is None:  # it was cancelled while it handled the message
+            self._report(route.topic, error, 1)
+            return
+        subscription.errors += 1
+        self._report(subscription.owner or subscription.pattern, error, subscription.errors)
 
     def _report(self, source: str, error: Exception, count: int) -> None:
         if self._on_error is None:

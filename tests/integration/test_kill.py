@@ -1,5 +1,6 @@
 """`kill -9` at any moment of trading: what was acknowledged is there afterwards, and there once."""
 
+import asyncio
 import os
 import random
 import signal
@@ -55,10 +56,10 @@ async def test_nothing_acknowledged_is_lost_and_nothing_doubled_over_twenty_kill
     assert len(acknowledged) > 20 * ROUNDS
     assert len(fills) > ROUNDS
 
-    silent = options(str(tmp_path), 0) | {"engines.strategy.deployments": [], "engines.marketdata.source": "none"}
-    node = Node(load_config(overrides=silent, environment={}), clock=TestClock(time.time_ns()), engines=ENGINES)
-    async with node:
-        records = [record for _, record in node.store.journal.replay()]
+    # the clock stands still: the market is known, but nothing happens in it
+    config = load_config(overrides=options(str(tmp_path), 0), environment={})
+    async with Node(config, clock=TestClock(time.time_ns()), engines=ENGINES) as node:
+        records = await asyncio.to_thread(lambda: [record for _, record in node.store.journal.replay()])
         journaled = Counter((type(record).__name__, msgspec.json.encode(record)) for record in records)
         wanted = Counter((item["type"], msgspec.json.encode(item["event"])) for item in acknowledged)
         assert all(journaled[key] == count for key, count in wanted.items())

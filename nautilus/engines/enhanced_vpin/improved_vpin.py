@@ -106,9 +106,15 @@ def _highest_reference(buy: Floats, sell: Floats, time: Floats, starts: Floats) 
     return np.array([*expit(top.x[:2]), *np.exp(top.x[2:]), -top.fun])
 
 
+def _example() -> tuple[Floats, Floats, Floats, Floats]:
+    buy, sell = np.array([5.0, 6.0, 20.0, 5.0, 7.0, 5.0]), np.array([6.0, 5.0, 5.0, 6.0, 5.0, 22.0])
+    return buy, sell, np.ones(6), np.array([[0.4, 0.5, 12.0, 5.0]])
+
+
 @kernel(
     reference=_highest_reference,
-    example=lambda: (np.full(3, 5.0), np.full(3, 6.0), np.ones(3), np.array([[0.5, 0.5, 1.0, 5.0]])),
+    example=_example,
+    relative_error=1e-4,  # two optimisers, each stopping at its own tolerance
 )
 def highest_likelihood(buy: Floats, sell: Floats, time: Floats, starts: Floats) -> Floats:
     """(alpha, delta, mu, epsilon, log likelihood) at the highest maximum reached from `starts` [starts, 4].

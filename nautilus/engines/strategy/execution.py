@@ -22,6 +22,7 @@ from nautilus.model.orders import (
     CancelOrder,
     ModifyOrder,
     Order,
+    OrderCanceled,
     OrderDenied,
     OrderEvent,
     OrderFilled,
@@ -34,6 +35,8 @@ from nautilus.store.base import Journal
 
 Publish = Callable[[Any, Any], None]
 GATE = "risk.gate"
+UNCHANGED = "risk.unchanged"
+CANCELED_EARLY = "canceled before it left"
 NOT_KNOWN = "not known to the venue at reconciliation"
 
 
@@ -70,7 +73,7 @@ class OrderManager:
         self._instruments = instruments
         self.record = record
         self._cancelling: set[str] = set()
-        self._sent_after: dict[str, int] = {}
+        self._unsent: dict[str, list[Callable[[], None]]] = {}
         self.events = 0
         self.filled = 0
         self.denied = 0
@@ -111,8 +114,9 @@ class OrderManager:
         self._journal.append(event)
         order = Order.from_initialized(event)
         self.record.opened(order)
+        self._unsent[order.client_order_id] = []
         self._publish(event)
-        decision = self._decide(command) if refuse is None else GateDecision(code=refuse[0], reason=refuse[1])
+        decision = self._admit(command, refuse)
         try:
             if decision.clearance is None:
                 self._own(order, OrderDenied(code=decision.code, reason=decision.reason, **self._common(command, now)))
@@ -124,9 +128,14 @@ class OrderManager:
         return order
 
     def cancel(self, client_order_id: str) -> Order:
-        """Ask the venue to take an order back; asking again while the answer is awaited does nothing."""
+        """Ask the venue to take an order back; asking again while the answer is awaited does nothing.
+
+        An order that has not left yet never will: it ends here as soon as it is its turn.
+        """
         order = self.record.changeable(client_order_id)
-        if client_order_id not in self._cancelling:
+        if client_order_id in self._unsent:
+            self._cancelling.add(client_order_id)
+        elif client_order_id not in self._cancelling:
             self._cancelling.add(client_order_id)
             command = CancelOrder(client_order_id=client_order_id, ts_init=self._clock.timestamp_ns())
             if not self._send_change(order, command):
@@ -144,7 +153,8 @@ class OrderManager:
         """Ask for the cancellation of every open order of a strategy, or of all; returns how many there were."""
         orders = self.record.open_orders(strategy_id, instrument_id)
         for order in orders:
-            self.cancel(order.client_order_id)
+            if order.is_open:  # the end of one may have ended another
+                self.cancel(order.client_order_id)
         return len(orders)
 
     # -- what comes back -----------------------------------------------------------------------------------------
@@ -154,7 +164,7 @@ class OrderManager:
         try:
             order = self.record[event.client_order_id]
             if not order.apply(event):
-                self.duplicate_fills += 1
+                self.duplicate_fills += type(event) is OrderFilled
                 return False
         except NautilusError as error:
             self.refused_events += 1
@@ -169,12 +179,13 @@ class OrderManager:
         return True
 
     def on_command_refused(self, client_order_id: str, reason: str) -> None:
-        """A cancel or modify was not carried out; that the order closed meanwhile is nobody's mistake."""
-        self._cancelling.discard(client_order_id)
-        self.refused_commands += 1
-        order = self.record.get(client_order_id)
-        if order is None or order.is_open:
-            self._alert("info", "order_command_refused", f"{client_order_id}: {reason}")
+        """A cancel or modify that the gate had passed was not carried out.
+
+        The gate is told of a change that will not come, so that it no longer counts what was asked for.
+        """
+        if client_order_id not in self._cancelling and self._bus.has_endpoint(UNCHANGED):
+            self._bus.call(UNCHANGED, client_order_id)
+        self._refused(client_order_id, reason)
 
     # -- recovery ------------------------------------------------------------------------------------------------
 
@@ -209,6 +220,16 @@ class OrderManager:
             raise Conflict(f"order id {command.client_order_id!r} belongs to a different order")
         return order
 
+    def _admit(self, command: SubmitOrder, refuse: tuple[str, str] | None) -> GateDecision:
+        """The decision on a new order, which may be cancelled by whoever hears of it before it is made."""
+        decision = GateDecision(code="CANCELED", reason=CANCELED_EARLY)
+        if refuse is not None:
+            return GateDecision(code=refuse[0], reason=refuse[1])
+        if command.client_order_id in self._cancelling:
+            return decision
+        passed = self._decide(command)
+        return decision if command.client_order_id in self._cancelling else passed
+
     def _decide(self, command: OrderCommand) -> GateDecision:
         """The gate's answer; without a gate, or with one that fails, the answer is no."""
         if not self._bus.has_endpoint(GATE):
@@ -225,7 +246,6 @@ class OrderManager:
     def _leave(self, order: Order, clearance: Clearance, venue: str, now: int) -> None:
         event = OrderSubmitted(**self._common(order.request, now))
         sequence = self._own(order, event)
-        self._sent_after[order.client_order_id] = sequence
 
         def send() -> None:
             self._send(order, clearance, venue)
@@ -240,13 +260,21 @@ class OrderManager:
         event = OrderDenied(code="STORE_FAILED", reason=str(error), **self._common(order.request, now))
         order.apply(event)
         self._applied(order, event)
+        self._publish(event)
         self._alert("critical", "journal_failed", f"order {order.client_order_id} was not sent: {error}")
 
     def _send(self, order: Order, clearance: Clearance, venue: str) -> None:
+        """Hand an order to its venue, then the changes that were asked for meanwhile: none overtakes it."""
+        if order.client_order_id in self._cancelling:
+            common = self._common(order.request, self._clock.timestamp_ns())
+            self.on_venue_event(OrderCanceled(reason=CANCELED_EARLY, **common))
+            return
         try:
             self._bus.call(f"venue.{venue}", clearance)
         except Exception as error:  # noqa: BLE001 - an order that did not arrive must not stay open
             self._not_sent(order, f"venue {venue} did not take the order: {error}")
+        for change in self._unsent.pop(order.client_order_id, ()):
+            change()
 
     def _not_sent(self, order: Order, reason: str) -> None:
         if order.status is OrderStatus.SUBMITTED:
@@ -257,7 +285,7 @@ class OrderManager:
         decision = self._decide(command)
         clearance = decision.clearance
         if clearance is None:
-            self.on_command_refused(order.client_order_id, f"{decision.code}: {decision.reason}")
+            self._refused(order.client_order_id, f"{decision.code}: {decision.reason}")
             return False
         venue = self._instruments[order.request.instrument_id].venue
 
@@ -267,11 +295,20 @@ class OrderManager:
             except Exception as error:  # noqa: BLE001 - reported; the order stays as it is
                 self.on_command_refused(order.client_order_id, f"venue {venue}: {error}")
 
-        def failed(error: StoreError) -> None:
-            self.on_command_refused(order.client_order_id, str(error))
-
-        self._journal.when_durable(self._sent_after.get(order.client_order_id, 0), send, failed)
+        waiting = self._unsent.get(order.client_order_id)
+        if waiting is None:
+            send()
+        else:
+            waiting.append(send)
         return True
+
+    def _refused(self, client_order_id: str, reason: str) -> None:
+        """Report it, unless the order closed meanwhile, which is nobody's mistake."""
+        self._cancelling.discard(client_order_id)
+        self.refused_commands += 1
+        order = self.record.get(client_order_id)
+        if order is None or order.is_open:
+            self._alert("info", "order_command_refused", f"{client_order_id}: {reason}")
 
     def _own(self, order: Order, event: OrderEvent) -> int:
         """Journal, apply and publish an event of our own making; returns its sequence."""
@@ -290,7 +327,7 @@ class OrderManager:
         self.record.applied(order, event)
         if order.status.is_terminal:
             self._cancelling.discard(order.client_order_id)
-            self._sent_after.pop(order.client_order_id, None)
+            self._unsent.pop(order.client_order_id, None)
 
     def _publish(self, event: OrderEvent) -> None:
         self.events += 1

@@ -288,4 +288,4 @@ def test_the_cost_of_an_order_does_not_grow_with_history(floor: Any) -> None:
         floor.buy(1)
     assert floor.record.closed_count == 50
     assert floor.record.open_count == 0
-    assert len(floor.manager._cancelling) == len(floor.manager._sent_after) == 0
+    assert len(floor.manager._cancelling) == len(floor.manager._unsent) == 0
