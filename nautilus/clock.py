@@ -17,6 +17,8 @@ import msgspec
 from nautilus.errors import Invalid
 
 NANOSECONDS_IN_SECOND = 1_000_000_000
+LONGEST_SLEEP_SECONDS = 1.0
+"""The live clock looks at the system's clock this often, so that a step of it is noticed soon."""
 
 
 class TimeEvent(msgspec.Struct, frozen=True, gc=False):
@@ -28,6 +30,7 @@ class TimeEvent(msgspec.Struct, frozen=True, gc=False):
 
 
 TimerCallback = Callable[[TimeEvent], object]
+TimerErrorReport = Callable[[str, Exception], None]
 
 
 class _Timer:
@@ -50,11 +53,26 @@ class _Timer:
         self.due_ns += self.interval_ns
         return self.stop_ns is None or self.due_ns <= self.stop_ns
 
+    def skip_missed(self, now_ns: int) -> None:
+        """After a stall a repeating timer fires once, for the latest interval that it missed and that it may have."""
+        if self.interval_ns:
+            latest_ns = now_ns if self.stop_ns is None else min(now_ns, self.stop_ns)
+            self.due_ns += max(0, latest_ns - self.due_ns) // self.interval_ns * self.interval_ns
+
+    def follow_back(self, now_ns: int) -> None:
+        """After the time was put back a repeating timer goes on at its interval, on the grid that it was on."""
+        if self.interval_ns and self.due_ns - now_ns > 2 * self.interval_ns:
+            self.due_ns -= (self.due_ns - now_ns - 1) // self.interval_ns * self.interval_ns
+
 
 class Clock(ABC):
-    """Reads the time and keeps timers. Names of timers are unique; setting a name again replaces its timer."""
+    """Reads the time and keeps timers. Names of timers are unique; setting a name again replaces its timer.
 
-    def __init__(self) -> None:
+    `on_error(name, error)` is told of callbacks that raise; a failing one stops neither the clock nor the others.
+    """
+
+    def __init__(self, on_error: TimerErrorReport | None = None) -> None:
+        self.on_error = on_error
         self._timers: dict[str, _Timer] = {}
         self._heap: list[tuple[int, int, _Timer]] = []
         self._order = itertools.count()
@@ -164,7 +182,12 @@ class Clock(ABC):
             heapq.heappush(self._heap, (timer.due_ns, timer.order, timer))
         else:
             del self._timers[timer.name]
-        timer.callback(event)
+        try:
+            timer.callback(event)
+        except Exception as error:
+            if self.on_error is None:
+                raise
+            self.on_error(timer.name, error)
         return event
 
     @abstractmethod
@@ -175,6 +198,8 @@ class Clock(ABC):
 class TestClock(Clock):
     """A clock that stands still until it is told to move; moving it fires what comes due, in order.
 
+    Without `on_error` a callback that raises ends the advance: the clock stands at its time, the next advance goes on.
+
     >>> clock = TestClock(0)
     >>> clock.set_timer_ns("bar", 60, lambda event: print(event.ts_event, clock.timestamp_ns()))
     >>> _ = clock.advance_time(120)
@@ -184,8 +209,8 @@ class TestClock(Clock):
 
     __test__ = False
 
-    def __init__(self, start_time_ns: int = 0) -> None:
-        super().__init__()
+    def __init__(self, start_time_ns: int = 0, on_error: TimerErrorReport | None = None) -> None:
+        super().__init__(on_error)
         self._now_ns = start_time_ns
 
     def timestamp_ns(self) -> int:
@@ -224,15 +249,19 @@ class TestClock(Clock):
 
 
 class LiveClock(Clock):
-    """The machine's clock. Timers fire on the running event loop; set outside of one, they wait for `attach`."""
+    """The machine's clock. Timers fire on the running event loop; set outside of one, they wait for `attach`.
+
+    Where the system's clock is stepped, alerts follow it; repeating timers fire once for what they missed, and go on
+    at their interval when the time was put back.
+    """
 
     timestamp_ns = staticmethod(time.time_ns)
 
-    def __init__(self, on_error: Callable[[str, Exception], None] | None = None) -> None:
-        super().__init__()
+    def __init__(self, on_error: TimerErrorReport | None = None) -> None:
+        super().__init__(on_error)
         self._handle: asyncio.TimerHandle | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._on_error = on_error
+        self._latest_ns = 0
 
     def attach(self, loop: asyncio.AbstractEventLoop | None = None) -> None:
         """Fire timers on this loop (default: the running one)."""
@@ -251,29 +280,27 @@ class LiveClock(Clock):
         while self._heap and not self._is_set(self._heap[0]):
             heapq.heappop(self._heap)
         if self._heap and not self._loop.is_closed():
-            delay = max(0, self._heap[0][0] - self.timestamp_ns()) / NANOSECONDS_IN_SECOND
-            self._handle = self._loop.call_later(delay, self._wake)
+            now_ns = self.timestamp_ns()
+            self._latest_ns = max(self._latest_ns, now_ns)
+            delay = max(0, self._heap[0][0] - now_ns) / NANOSECONDS_IN_SECOND
+            self._handle = self._loop.call_later(min(delay, LONGEST_SLEEP_SECONDS), self._wake)
 
     def _wake(self) -> None:
         self._handle = None
         now_ns = self.timestamp_ns()
+        if now_ns < self._latest_ns:
+            self._follow_back(now_ns)
+        self._latest_ns = now_ns
         try:
             while timer := self._pop_due(now_ns):
-                self._skip_missed(timer, now_ns)
-                try:
-                    self._fire(timer, now_ns)
-                except Exception as error:  # noqa: BLE001 - one timer's failure must not stop the others
-                    self._report(timer.name, error)
+                timer.skip_missed(now_ns)
+                self._fire(timer, now_ns)
         finally:
             self._rearm()
 
-    @staticmethod
-    def _skip_missed(timer: _Timer, now_ns: int) -> None:
-        """After a stall or a step of the system clock a repeating timer fires once, not for each missed interval."""
-        if timer.interval_ns and now_ns - timer.due_ns > timer.interval_ns:
-            timer.due_ns += (now_ns - timer.due_ns) // timer.interval_ns * timer.interval_ns
-
-    def _report(self, name: str, error: Exception) -> None:
-        if self._on_error is None:
-            raise error
-        self._on_error(name, error)
+    def _follow_back(self, now_ns: int) -> None:
+        for timer in self._timers.values():
+            if timer.due_ns - timer.interval_ns <= self._latest_ns:  # it has begun: its start is not to come
+                timer.follow_back(now_ns)
+        self._heap = [(timer.due_ns, timer.order, timer) for timer in self._timers.values()]
+        heapq.heapify(self._heap)

@@ -1,14 +1,15 @@
 """The running system: builds clock, bus, store, accelerator and engines; starts and stops them in order.
 
 Start: open the store, compile the kernels, set up the engines by dependency, take back their snapshots, replay the
-journal, then let them act, dependents first. A failing engine is disabled and named; the rest come up.
+journal, then let them act, dependents first. An engine that fails in any of these is disabled and named; the rest
+come up.
 Stop, in stages, each with a time-out: strategies, then a last snapshot, the other engines, sockets, jobs, store.
 """
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, get_args
 
@@ -21,7 +22,7 @@ from nautilus.config import NodeConfig, derive_config, load_config
 from nautilus.engines.base import Engine, EngineConfig, StopStage
 from nautilus.engines.context import Context
 from nautilus.engines.registry import engine_entry_points, engine_type, start_order
-from nautilus.errors import NotFound
+from nautilus.errors import Conflict, NautilusError, NotFound, StoreError
 from nautilus.jobs import Jobs
 from nautilus.log import make_logger
 from nautilus.loop_lag import LoopLag
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 
 SLOW_START_SECONDS = 5.0
 STOP_SECONDS = 3.0
+COMPUTATION_SECONDS = 1.0
+"""How long stopping waits for a computation, or a compilation, that nobody can interrupt and nobody waits for."""
 _SNAPSHOTS = "snapshots"
 
 
@@ -45,6 +48,8 @@ class Snapshot(msgspec.Struct, frozen=True):
 
 class Node:
     """One running platform. Use it as an async context manager; nothing touches the disk before it is entered.
+
+    A node is started once; a clock of one's own is told where to report failing timers, unless it knows.
 
     `engines` limits which engines are loaded (default: all that the configuration enables).
     """
@@ -62,7 +67,8 @@ class Node:
         types = self._select(engines)
         self.log = make_logger(self.config.log, self.config.name)
         self.bus = Bus(on_error=self._handler_failed)
-        self.clock = clock or LiveClock(on_error=self._timer_failed)
+        self.clock = clock or LiveClock()
+        self.clock.on_error = self.clock.on_error or self._timer_failed
         self.store = store or self._make_store(types)
         self.accel = Accelerator(self.config.accel.threads)
         self.jobs = Jobs(self.clock, self.store)
@@ -88,6 +94,9 @@ class Node:
         }
         self._progress = progress
         self._snapshot_task: asyncio.Task[None] | None = None
+        self._was_started = False
+        self._is_alerting = False
+        self._stopping = asyncio.Lock()
 
     def _private_node(self, overrides: Mapping[str, Any], *, clock: Clock, engines: Iterable[str]) -> "Node":
         """A node of its own that keeps nothing, configured like this one but for `overrides` (dotted keys)."""
@@ -129,7 +138,10 @@ class Node:
     # -- start ---------------------------------------------------------------------------------------------------
 
     async def start(self) -> None:
-        """Bring everything up; returns when the node is ready."""
+        """Bring everything up; returns when the node is ready. Raises StoreError where the store does not open."""
+        if self._was_started:
+            raise Conflict("a node is started once; make a new one")
+        self._was_started = True
         try:
             await self._start()
         except BaseException:
@@ -137,34 +149,54 @@ class Node:
             raise
 
     async def _start(self) -> None:
-        report = await self.store.open()
-        if report.cut_bytes:
-            self.log.warning(
-                "journal.torn_tail_cut", file=report.cut_file, offset=report.cut_offset, bytes=report.cut_bytes
-            )
+        await self._open_store()
         self.jobs.recover()
         self.loop_lag.start()
         if isinstance(self.clock, LiveClock):
             self.clock.attach()
-        for engine in self.engines.values():
-            self.accel.register(engine.kernels)
-        if self.config.accel.compile_at_start:
-            await self.accel.compile(self._progress)
-        for engine in self.engines.values():
+        await self._compile()
+        for engine in self._healthy():
             await self._guard(engine, engine.prepare(), "prepare")
-        for engine in self.engines.values():
-            if engine.failure is None:
-                await self._set_up(engine)
-        self._recover()
-        for engine in reversed(self.engines.values()):
-            if engine.running:
-                await self._guard(engine, engine.activate(), "activate")
+        for engine in self._healthy():
+            await self._set_up(engine)
+        await self._recover()
+        for engine in reversed(self._healthy()):
+            await self._guard(engine, engine.activate(), "activate")
         self.started_ns = self.clock.timestamp_ns()
         if not isinstance(self.clock, TestClock):
             self._snapshot_task = asyncio.get_running_loop().create_task(self._snapshot_regularly())
         self.ready = True
         self.became_ready.set()
         self.log.info("node.ready", engines=[name for name, engine in self.engines.items() if engine.running])
+
+    async def _open_store(self) -> None:
+        try:
+            report = await self.store.open()
+        except NautilusError:
+            raise
+        except Exception as error:
+            raise StoreError(
+                f"the store in {self.config.store.directory} does not open: {type(error).__name__}: {error}"
+            ) from error
+        if report.cut_bytes:
+            self.log.warning(
+                "journal.torn_tail_cut", file=report.cut_file, offset=report.cut_offset, bytes=report.cut_bytes
+            )
+
+    async def _compile(self) -> None:
+        for engine in self.engines.values():
+            self.accel.register(engine.kernels)
+        if not self.config.accel.compile_at_start:
+            return
+        failures = (await self.accel.compile(self._progress)).failures
+        for engine in self.engines.values():
+            broken = [f"{kernel.name}: {failures[kernel.name]}" for kernel in engine.kernels if kernel.name in failures]
+            if broken:
+                engine.failure = f"kernels do not compile: {'; '.join(broken)}"
+                self.log.error("engine.disabled", engine=engine.name, step="compile", reason=engine.failure)
+
+    def _healthy(self) -> list[Engine[Any]]:
+        return [engine for engine in self.engines.values() if engine.failure is None]
 
     async def _set_up(self, engine: Engine[Any]) -> None:
         started = time.perf_counter()
@@ -173,41 +205,59 @@ class Node:
         if seconds > SLOW_START_SECONDS:
             self.log.warning("engine.slow_start", engine=engine.name, seconds=round(seconds, 1))
 
-    async def _guard(self, engine: Engine[Any], step: Any, name: str) -> None:
+    async def _guard(self, engine: Engine[Any], step: Awaitable[None], name: str) -> None:
         try:
             await step
-        except Exception as error:
-            engine.failure = f"{name} failed: {type(error).__name__}: {error}"
-            self.log.exception("engine.disabled", engine=engine.name, step=name)
-            with suppress(Exception):
-                await engine.stop()
+        except Exception as error:  # noqa: BLE001 - whatever it is, the others come up
+            await self._disable(engine, error, name)
 
-    def _recover(self) -> None:
-        """Give each engine its snapshot, then every later record of the journal."""
+    async def _disable(self, engine: Engine[Any], error: Exception, step: str) -> None:
+        engine.failure = f"{step} failed: {type(error).__name__}: {error}"
+        self.log.error("engine.disabled", engine=engine.name, step=step, exc_info=error)
+        await self._within(engine.stop(), engine.name)
+
+    async def _recover(self) -> None:
+        """Give each engine its snapshot, then every later record of the journal; what cannot take them is disabled."""
+        failures: dict[str, Exception] = {}
+
+        @contextmanager
+        def watched(engine: Engine[Any]) -> Iterator[None]:
+            try:
+                yield
+            except Exception as error:  # noqa: BLE001 - whatever it is, the others come up
+                failures[engine.name] = error
+
         after = dict.fromkeys(self.engines, 0)
-        for name, engine in self.engines.items():
-            data = self.store.state.get(_SNAPSHOTS, name)
-            if data is not None and engine.running:
-                snapshot = msgspec.msgpack.decode(data, type=Snapshot)
-                engine.restore(snapshot.data)
-                after[name] = snapshot.sequence
+        for engine in self._healthy():
+            with watched(engine):
+                data = self.store.state.get(_SNAPSHOTS, engine.name)
+                if data is not None:
+                    snapshot = msgspec.msgpack.decode(data, type=Snapshot)
+                    engine.restore(snapshot.data)
+                    after[engine.name] = snapshot.sequence
         listeners = [
-            (engine, after[name])
-            for name, engine in self.engines.items()
-            if engine.running and type(engine).recover is not Engine.recover
+            engine
+            for engine in self._healthy()
+            if engine.name not in failures and type(engine).recover is not Engine.recover
         ]
-        if not listeners:
-            return
-        for sequence, record in self.store.journal.replay(min(known for _, known in listeners)):
-            for engine, known in listeners:
-                if sequence > known:
-                    engine.recover(record)
+        if listeners:
+            for sequence, record in self.store.journal.replay(min(after[engine.name] for engine in listeners)):
+                for engine in listeners:
+                    if sequence > after[engine.name] and engine.name not in failures:
+                        with watched(engine):
+                            engine.recover(record)
+        for name, error in failures.items():
+            await self._disable(self.engines[name], error, "recovery")
 
     # -- stop ----------------------------------------------------------------------------------------------------
 
     async def stop(self) -> None:
-        """Take everything down; a second call does nothing."""
+        """Take everything down; a second call does nothing, and returns when the first is done."""
         self.ready = False
+        async with self._stopping:
+            await self._stop()
+
+    async def _stop(self) -> None:
         if self._snapshot_task is not None:
             self._snapshot_task.cancel()
             await asyncio.gather(self._snapshot_task, return_exceptions=True)
@@ -216,20 +266,21 @@ class Node:
             if stage is StopStage.ENGINES:
                 await self._within(self.snapshot(), "snapshot")
             for engine in reversed(self.engines.values()):
-                if engine.stop_stage is stage and engine.running:
+                if engine.stop_stage is stage:
                     await self._within(engine.stop(), engine.name)
         await self._within(self.jobs.close(), "jobs")
         self.loop_lag.stop()
         self.clock.cancel_timers()
-        await self._within(self.store.close(), "store")
         self.accel.close()
+        await self._within(self.store.close(), "store")
+        await self._within(self.accel.closed(), "accel", COMPUTATION_SECONDS)
 
-    async def _within(self, step: Any, name: str) -> None:
+    async def _within(self, step: Awaitable[None], name: str, seconds: float = STOP_SECONDS) -> None:
         try:
-            async with asyncio.timeout(STOP_SECONDS):
+            async with asyncio.timeout(seconds):
                 await step
         except TimeoutError:
-            self.log.warning("stop.timed_out", part=name, seconds=STOP_SECONDS)
+            self.log.warning("stop.timed_out", part=name, seconds=seconds)
         except Exception:
             self.log.exception("stop.failed", part=name)
 
@@ -237,15 +288,22 @@ class Node:
 
     async def snapshot(self) -> None:
         """Save the state of every engine that keeps one, so that recovery starts there."""
-        running = [engine for engine in self.engines.values() if engine.running]
         sequence = self.store.journal.last_sequence
-        taken = {engine.name: data for engine in running if (data := engine.snapshot()) is not None}
+        taken = {engine.name: data for engine in self.engines.values() if (data := self._taken(engine)) is not None}
         if not taken:
             return
         await self.store.journal.flush()
         for name, data in taken.items():
             self.store.state.put(_SNAPSHOTS, name, msgspec.msgpack.encode(Snapshot(sequence, data)))
         await self.store.state.flush()
+
+    def _taken(self, engine: Engine[Any]) -> bytes | None:
+        """The engine's snapshot; one that fails keeps its older one, and the others get theirs."""
+        try:
+            return engine.snapshot() if engine.running else None
+        except Exception:
+            self.log.exception("snapshot.failed", engine=engine.name)
+            return None
 
     async def _snapshot_regularly(self) -> None:
         while True:
@@ -260,11 +318,16 @@ class Node:
     def _handler_failed(self, source: str, error: Exception, count: int) -> None:
         if count & (count - 1) == 0:
             self.log.error("handler.failed", source=source, count=count, exc_info=error)
-        if not source.startswith("error_alert"):
-            alert = ErrorAlert(
-                ts_event=self.clock.timestamp_ns(), source=source, error=f"{type(error).__name__}: {error}", count=count
-            )
+        if self._is_alerting:  # who listens to the alerts has failed: counted and logged, but not told again
+            return
+        alert = ErrorAlert(
+            ts_event=self.clock.timestamp_ns(), source=source, error=f"{type(error).__name__}: {error}", count=count
+        )
+        self._is_alerting = True
+        try:
             self.bus.publish(topics.error_alert(source.split(".", maxsplit=1)[0] or "unknown"), alert)
+        finally:
+            self._is_alerting = False
 
     def _timer_failed(self, name: str, error: Exception) -> None:
         self.log.error("timer.failed", timer=name, exc_info=error)

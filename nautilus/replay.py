@@ -35,6 +35,7 @@ def replay_overrides(path: Path, speed: str, *, keeps_directory: bool) -> dict[s
     overrides: dict[str, Any] = {
         "engines.strategy.deployments": DEPLOYMENTS,
         "engines.factor.row_seconds": 60,
+        "engines.factor.synchronous": True,
         "engines.marketdata.source": "replay",
         "engines.marketdata.replay_path": str(path),
         "engines.marketdata.replay_speed": speed,

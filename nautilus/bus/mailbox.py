@@ -80,7 +80,8 @@ class Mailbox[M]:
                 self._queue.popleft()
                 self.dropped += 1
             self._queue.append(message)
-        self._idle.clear()
+        if not self._closed:
+            self._idle.clear()
         if self._wakeup is not None and not self._wakeup.done():
             self._wakeup.set_result(None)
 

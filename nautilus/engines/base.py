@@ -40,13 +40,15 @@ class StopStage(IntEnum):
 class EngineStatistics:
     """Counts of one engine. `histogram[k]` counts deliveries that took from 2**(k-1) up to 2**k nanoseconds."""
 
-    __slots__ = ("busy_ns", "errors", "histogram", "inputs", "last_input_ns", "outputs")
+    __slots__ = ("busy_ns", "errors", "histogram", "inputs", "last_input_ns", "outputs", "timers_ns")
 
     def __init__(self) -> None:
         self.inputs = 0
         self.outputs = 0
         self.errors = 0
         self.busy_ns = 0
+        self.timers_ns = 0
+        """The part of `busy_ns` that went into timers, not into deliveries."""
         self.last_input_ns = 0
         self.histogram = [0] * 64
 
@@ -109,12 +111,15 @@ class Engine[C: EngineConfig](ABC):
         self.failure: str | None = None
         self._exit = AsyncExitStack()
         self._timers = 0
-        self._tasks: dict[asyncio.Task[None], Coroutine[Any, Any, None]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
 
     # -- life ----------------------------------------------------------------------------------------------------
 
     async def prepare(self) -> None:
-        """Read what must be known before any engine is set up, such as when recorded data begin."""
+        """Read what must be known before any engine is set up, such as when recorded data begin.
+
+        What it registers is undone like what `setup` registers.
+        """
 
     @abstractmethod
     async def setup(self) -> None:
@@ -128,24 +133,29 @@ class Engine[C: EngineConfig](ABC):
 
     async def start(self) -> None:
         """Set up; what was registered before a failure is undone."""
-        self._exit = AsyncExitStack()
-        self._exit.push_async_callback(self._cancel_tasks)
+        self.failure = None
         try:
             await self.setup()
         except BaseException:
-            await self._exit.aclose()
+            await self._undo()
             raise
         self.running = True
 
     async def stop(self) -> None:
         """Stop and undo everything registered; a second call does nothing."""
-        if not self.running:
-            return
-        self.running = False
+        was_running, self.running = self.running, False
         try:
-            await self.teardown()
+            if was_running:
+                await self.teardown()
         finally:
+            await self._undo()
+
+    async def _undo(self) -> None:
+        try:
             await self._exit.aclose()
+        finally:
+            self._cancel_alerts()
+            await self._cancel_tasks()
 
     def recover(self, record: msgspec.Struct) -> None:
         """Take in one record of the journal after a restart; called for each, in order, before `activate`."""
@@ -280,26 +290,26 @@ class Engine[C: EngineConfig](ABC):
                 self.failure = f"{type(error).__name__}: {error}"
                 self.log.exception("engine.task_failed")
 
+        def ended(task: "asyncio.Task[None]") -> None:
+            self._tasks.discard(task)
+            coroutine.close()  # a task that was cancelled before its first step never began it
+
         task = asyncio.get_running_loop().create_task(guarded(), name=f"{self.name}:{coroutine!r}"[:120])
-        self._tasks[task] = coroutine
-        task.add_done_callback(self._tasks.pop)
+        self._tasks.add(task)
+        task.add_done_callback(ended)
         return task
 
     async def _cancel_tasks(self) -> None:
-        tasks = dict(self._tasks)
+        tasks = self._tasks - {asyncio.current_task()}
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        for coroutine in tasks.values():
-            coroutine.close()  # a task that was cancelled before its first step never began it
 
     def defer(self, undo: Callable[[], object]) -> None:
         """Call `undo` when the engine stops."""
         self._exit.callback(undo)
 
     def _timer_name(self) -> str:
-        if self._timers == 0:
-            self._exit.callback(self._cancel_alerts)
         self._timers += 1
         return f"{self.name}:{self._timers}"
 
@@ -344,7 +354,9 @@ class Engine[C: EngineConfig](ABC):
                 self.log.exception("engine.timer_failed", timer=event.name)
             finally:
                 elapsed = perf_counter_ns() - started
-                self.stats.busy_ns += elapsed - self.context.meter.nested_ns
+                own = elapsed - self.context.meter.nested_ns
+                self.stats.busy_ns += own
+                self.stats.timers_ns += own
                 self.context.meter.nested_ns = outer + elapsed
 
         return call

@@ -143,8 +143,11 @@ TRANSITIONS: dict[OrderStatus, frozenset[type]] = {
     OrderStatus.SUBMITTED: frozenset({OrderAccepted, OrderRejected, OrderFilled, OrderCanceled, OrderExpired}),
     OrderStatus.ACCEPTED: frozenset({OrderModified, OrderFilled, OrderCanceled, OrderExpired}),
     OrderStatus.PARTIALLY_FILLED: frozenset({OrderModified, OrderFilled, OrderCanceled, OrderExpired}),
+    OrderStatus.REJECTED: frozenset({OrderFilled}),
+    OrderStatus.CANCELED: frozenset({OrderFilled}),
+    OrderStatus.EXPIRED: frozenset({OrderFilled}),
 }
-"""The events that each status admits; terminal statuses admit none."""
+"""The events that each status admits. An order that is over admits one thing: a trade that the venue tells of late."""
 
 
 class Order(msgspec.Struct, kw_only=True):
@@ -199,8 +202,13 @@ class Order(msgspec.Struct, kw_only=True):
         return not self.status.is_terminal
 
     def apply(self, event: OrderEvent) -> bool:
-        """Move on by one event. Returns False for a fill already known; raises Conflict for what cannot happen."""
+        """Move on by one event. Returns False for what is known already; raises Conflict for what cannot happen.
+
+        A fill may come before the acceptance, which then says nothing new, and after the end, which it does not undo.
+        """
         if isinstance(event, OrderFilled) and event.trade_id in self.trade_ids:
+            return False
+        if isinstance(event, OrderAccepted) and event.venue_order_id == self.venue_order_id:
             return False
         if type(event) not in TRANSITIONS.get(self.status, frozenset()):
             raise Conflict(f"order {self.client_order_id} is {self.status}: {type(event).__name__} cannot happen")
@@ -229,7 +237,10 @@ class Order(msgspec.Struct, kw_only=True):
         self.venue_order_id = event.venue_order_id
         self.filled_lots += event.quantity_lots
         self.filled_value += event.quantity_lots * event.price_ticks
-        self.status = OrderStatus.PARTIALLY_FILLED if self.remaining_lots else OrderStatus.FILLED
+        if not self.remaining_lots:
+            self.status = OrderStatus.FILLED
+        elif self.is_open:
+            self.status = OrderStatus.PARTIALLY_FILLED
 
     def _modify(self, event: OrderModified) -> None:
         if event.quantity_lots <= self.filled_lots:

@@ -190,6 +190,7 @@ def overrides(request: BacktestRequest) -> dict[str, Any]:
     return {
         **{f"engines.marketdata.{name}": value for name, value in market.items()},
         "engines.marketdata.record": "never",
+        "engines.factor.synchronous": True,
         "engines.strategy.deployments": strategies,
         "engines.portfolio.initial_cash": str(request.initial_cash),
         "log.level": "warning",

@@ -265,6 +265,8 @@ class OrderManager:
 
     def _send(self, order: Order, clearance: Clearance, venue: str) -> None:
         """Hand an order to its venue, then the changes that were asked for meanwhile: none overtakes it."""
+        if not order.is_open:
+            return
         if order.client_order_id in self._cancelling:
             common = self._common(order.request, self._clock.timestamp_ns())
             self.on_venue_event(OrderCanceled(reason=CANCELED_EARLY, **common))

@@ -3,19 +3,20 @@
 Whatever history there is, an event costs the same; every collection has a bound.
 """
 
-from collections import deque
+from collections import OrderedDict, deque
+from collections.abc import Iterator
 from itertools import islice
 
 import msgspec
 
-from nautilus.errors import Conflict, NotFound
+from nautilus.errors import Conflict, NautilusError, NotFound
 from nautilus.model.orders import Order, OrderEvent, OrderFilled, OrderInitialized
 
 
 class OrdersSnapshot(msgspec.Struct, frozen=True, kw_only=True):
-    """A record of orders as it is written between restarts. What no longer changes is kept encoded; `ids` are lines."""
+    """A record of orders as it is written between restarts. Orders and fills are kept encoded; `ids` are lines."""
 
-    open: list[Order]
+    open: list[msgspec.Raw]
     closed: list[msgspec.Raw]
     ids: str
     counters: dict[str, int]
@@ -35,15 +36,15 @@ class OrderRecord:
         self._ids_max = ids_max
         self._open: dict[str, Order] = {}
         self._open_of: dict[str, dict[str, Order]] = {}
-        self._closed: dict[str, Order] = {}
-        self._ids: dict[str, None] = {}
+        self._closed: OrderedDict[str, Order] = OrderedDict()
+        self._ids: OrderedDict[str, None] = OrderedDict()
         self._counters: dict[str, int] = {}
         self._positions: dict[tuple[str, str, str], int] = {}
         self._account_positions: dict[tuple[str, str], int] = {}
         self.fills: deque[OrderFilled] = deque(maxlen=fills_max)
         self._fills_encoded: deque[msgspec.Raw] = deque(maxlen=fills_max)
         self._fills_since_export = 0
-        self._closed_encoded: dict[str, msgspec.Raw] = {}
+        self._encoded: dict[str, msgspec.Raw] = {}
 
     # -- reading -------------------------------------------------------------------------------------------------
 
@@ -125,39 +126,47 @@ class OrderRecord:
         self._open_of.setdefault(request.strategy_id, {})[identifier] = order
         self._ids[identifier] = None
         if len(self._ids) > self._ids_max:
-            del self._ids[next(iter(self._ids))]
+            self._ids.popitem(last=False)
         prefix, _, number = identifier.rpartition("-")
         if prefix == request.strategy_id and number.isascii() and number.isdigit() and len(number) < 16:
             self._counters[prefix] = max(self._counters.get(prefix, 0), int(number))
 
     def applied(self, order: Order, event: OrderEvent) -> None:
         """Take note of an event that `order` has just applied."""
+        self._encoded.pop(order.client_order_id, None)
         if type(event) is OrderFilled:
-            self.fills.append(event)
-            self._fills_since_export += 1
-            self._move(event.strategy_id, event.account_id, event.instrument_id, event.side * event.quantity_lots)
+            self._filled(event)
         if order.status.is_terminal:
             self._close(order)
 
-    def recover(self, event: OrderEvent) -> None:
-        """Apply an event of the journal."""
+    def recover(self, event: OrderEvent) -> str:
+        """Apply an event of the journal; returns why it does not fit its order, or an empty text.
+
+        Events before it may be missing where the disk had refused them. A fill counts in the positions all the same.
+        """
         if isinstance(event, OrderInitialized):
             self.opened(Order.from_initialized(event))
-            return
-        order = self._open.get(event.client_order_id)
-        if order is not None and order.apply(event):
-            self.applied(order, event)
+            return ""
+        order = self.get(event.client_order_id)
+        try:
+            if order is None:
+                raise NotFound("order", event.client_order_id)
+            if order.apply(event):
+                self.applied(order, event)
+        except NautilusError as error:
+            if isinstance(event, OrderFilled):
+                self._filled(event)
+            return str(error)
+        return ""
 
     def export(self) -> OrdersSnapshot:
         """Everything, for a snapshot. Only what is new since the last one is encoded, so that it takes little time."""
         new_fills = min(self._fills_since_export, len(self.fills))
         self._fills_encoded += map(_encoded, islice(self.fills, len(self.fills) - new_fills, None))
         self._fills_since_export = 0
-        known = self._closed_encoded
-        self._closed_encoded = {name: known.get(name) or _encoded(order) for name, order in self._closed.items()}
         return OrdersSnapshot(
-            open=list(self._open.values()),
-            closed=list(self._closed_encoded.values()),
+            open=[self._encode(order) for order in self._open.values()],
+            closed=[self._encode(order) for order in self._closed.values()],
             ids="\n".join(self._ids),
             counters=dict(self._counters),
             positions=[(*key, lots) for key, lots in self._positions.items()],
@@ -166,16 +175,34 @@ class OrderRecord:
 
     def take_over(self, snapshot: OrdersSnapshot) -> None:
         """Take back what `export` gave, into an empty record."""
-        self._ids = dict.fromkeys(snapshot.ids.split("\n") if snapshot.ids else ())
-        for order in snapshot.open:
+        self._ids = OrderedDict.fromkeys(snapshot.ids.split("\n") if snapshot.ids else ())
+        for order in self._decode(snapshot.open):
             self.opened(order)
-        closed = map(msgspec.msgpack.Decoder(Order).decode, snapshot.closed)
-        self._closed = {order.client_order_id: order for order in closed}
+        self._closed = OrderedDict((order.client_order_id, order) for order in self._decode(snapshot.closed))
         self._counters = dict(snapshot.counters)
         for strategy_id, account_id, instrument_id, lots in snapshot.positions:
             self._move(strategy_id, account_id, instrument_id, lots)
         self.fills.extend(map(msgspec.msgpack.Decoder(OrderFilled).decode, snapshot.fills))
-        self._fills_since_export = len(self.fills)
+        self._fills_encoded.extend(item.copy() for item in snapshot.fills)
+
+    def _encode(self, order: Order) -> msgspec.Raw:
+        """The order encoded, once for all snapshots until it changes."""
+        encoded = self._encoded.get(order.client_order_id)
+        if encoded is None:
+            encoded = self._encoded[order.client_order_id] = _encoded(order)
+        return encoded
+
+    def _decode(self, encoded: list[msgspec.Raw]) -> Iterator[Order]:
+        decode = msgspec.msgpack.Decoder(Order).decode
+        for item in encoded:
+            order = decode(item)
+            self._encoded[order.client_order_id] = item.copy()
+            yield order
+
+    def _filled(self, event: OrderFilled) -> None:
+        self.fills.append(event)
+        self._fills_since_export += 1
+        self._move(event.strategy_id, event.account_id, event.instrument_id, event.side * event.quantity_lots)
 
     def _close(self, order: Order) -> None:
         identifier, strategy_id = order.client_order_id, order.request.strategy_id
@@ -187,7 +214,7 @@ class OrderRecord:
                 del self._open_of[strategy_id]
         self._closed[identifier] = order
         if len(self._closed) > self._closed_max:
-            del self._closed[next(iter(self._closed))]
+            self._encoded.pop(self._closed.popitem(last=False)[0], None)
 
     def _move(self, strategy_id: str, account_id: str, instrument_id: str, lots: int) -> None:
         _add(self._positions, (strategy_id, account_id, instrument_id), lots)
