@@ -1,6 +1,7 @@
 """The command line. Heavy parts are imported by the commands that need them, so that `--help` answers at once."""
 
 import asyncio
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -48,7 +49,7 @@ _config_option = click.option(
 @click.option("--port", type=int, help="Port to listen on (8001).")
 @click.option("--data-dir", help="Folder of the journal, the state and the catalog (~/.nautilus).")
 @click.option("--replay", type=click.Path(exists=True, path_type=Path), help="Replay recorded market data from here.")
-@click.option("--speed", default="max", show_default=True, help='Replay speed: "max", or a multiple of real time.')
+@click.option("--speed", help='Replay speed: "max" (the default), or a multiple of real time.')
 @click.option("--exit-after-replay", is_flag=True, help="Stop when the replay has ended.")
 def serve(
     config_path: Path | None,
@@ -56,7 +57,7 @@ def serve(
     port: int | None,
     data_dir: str | None,
     replay: Path | None,
-    speed: str,
+    speed: str | None,
     exit_after_replay: bool,
 ) -> None:
     """Run the platform: all engines, REST, WebSocket and the web page."""
@@ -69,40 +70,51 @@ def serve(
         if value is not None
     }
     if replay is not None:
-        overrides |= replay_overrides(replay, check_speed(speed), keeps_directory=data_dir is not None)
+        overrides |= replay_overrides(replay, check_speed(speed or "max"), keeps_directory=data_dir is not None)
+    elif speed is not None or exit_after_replay:
+        raise click.UsageError("--speed and --exit-after-replay go with --replay.")
     config = load_config(config_path, overrides)
     sys.setswitchinterval(SWITCH_SECONDS)
     run = _serve(config, replay is not None, exit_after_replay)
     try:
         import uvloop
     except ImportError:
-        asyncio.run(run)
+        still_computing = asyncio.run(run)
     else:
-        uvloop.run(run)
+        still_computing = uvloop.run(run)
+    if still_computing:
+        # everything is saved; the interpreter would wait for a computation, or a compiler, that nobody waits for
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(0)
 
 
-async def _serve(config: "NodeConfig", is_replay: bool, exit_after_replay: bool) -> None:
+async def _serve(config: "NodeConfig", is_replay: bool, exit_after_replay: bool) -> bool:
+    """Run until stopped; returns whether a thread still computes something."""
     from nautilus.http.server import Server, bind
     from nautilus.node import Node
     from nautilus.replay import replay_clock, replay_ended, summary
 
-    listener = bind(config.http)
-    port = listener.getsockname()[1]
-    host = f"[{config.http.host}]" if ":" in config.http.host else config.http.host
-    node = Node(config, clock=replay_clock() if is_replay else None, progress=_show_compilation)
-    click.echo(f"Nautilus {__version__}  http://{host}:{port}/  (API: /docs, data: {config.store.directory})")
-    click.echo(f"Market data: {_describe_source(node)}")
-    server = Server(node)
-    done = asyncio.Event()
-    watcher = asyncio.create_task(
-        _announce(node, done if exit_after_replay else None, is_replay, replay_ended, summary)
-    )
-    try:
-        await server.run(listener, done)
-    finally:
-        watcher.cancel()
-        await asyncio.gather(watcher, return_exceptions=True)
+    with bind(config.http) as listener:
+        port = listener.getsockname()[1]
+        host = f"[{config.http.host}]" if ":" in config.http.host else config.http.host
+        node = Node(config, clock=replay_clock() if is_replay else None, progress=_show_compilation)
+        click.echo(f"Nautilus {__version__}  http://{host}:{port}/  (API: /docs, data: {config.store.directory})")
+        click.echo(f"Market data: {_describe_source(node)}")
+        server = Server(node)
+        done = asyncio.Event()
+        watcher = asyncio.create_task(
+            _announce(node, done if exit_after_replay else None, is_replay, replay_ended, summary)
+        )
+        try:
+            await server.run(listener, done)
+        finally:
+            watcher.cancel()
+            (failure,) = await asyncio.gather(watcher, return_exceptions=True)
+    if isinstance(failure, Exception):
+        raise failure
     click.echo("Stopped.")
+    return node.accel.busy > 0
 
 
 def _describe_source(node: "Node") -> str:
@@ -118,9 +130,12 @@ async def _announce(
     await node.became_ready.wait()
     running = sum(engine.running for engine in node.engines.values())
     click.echo(f"Ready: {running} of {len(node.engines)} engines. Ctrl-C stops.")
-    if is_replay:
+    if not is_replay:
+        return
+    try:
         await replay_ended(node)
         click.echo(summary(node))
+    finally:
         if done is not None:
             done.set()
 
@@ -138,9 +153,14 @@ def _show_compilation(state: "Compilation") -> None:
 def engines() -> None:
     """List the engines that are installed."""
     from nautilus.engines.registry import engine_entry_points, engine_type
+    from nautilus.errors import Unavailable
 
     for name in engine_entry_points():
-        kind = engine_type(name)
+        try:
+            kind = engine_type(name)
+        except Unavailable as error:
+            click.echo(f"{name:<14} {error}")
+            continue
         summary = (sys.modules[kind.__module__].__doc__ or "").strip().partition("\n")[0]
         click.echo(f"{name:<14} {kind.prefix:<15} {summary}")
 

@@ -2,18 +2,23 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
 from nautilus.clock import Clock
-from nautilus.errors import Conflict, NotFound
+from nautilus.errors import Conflict, NotFound, StoreError
 
 if TYPE_CHECKING:
     from nautilus.store.base import Store
 
 JobStatus = Literal["running", "succeeded", "failed", "cancelled", "interrupted"]
 _NAMESPACE = "jobs"
+
+
+def _no_result() -> msgspec.Raw:
+    return msgspec.Raw(b"null")
 
 
 class Job(msgspec.Struct, kw_only=True):
@@ -27,7 +32,7 @@ class Job(msgspec.Struct, kw_only=True):
     error: str | None = None
     ts_created: int = 0
     ts_ended: int | None = None
-    result: msgspec.Raw = msgspec.field(default_factory=lambda: msgspec.Raw(b"null"))
+    result: msgspec.Raw = msgspec.field(default_factory=_no_result)
 
 
 class Progress:
@@ -40,10 +45,11 @@ class Progress:
         self.cancelled = False
 
     def report(self, fraction: float, message: str = "") -> None:
-        """Say how far the work is (0 to 1). Raises CancelledError once the job is cancelled."""
+        """Say how far the work is (0 to 1; NaN says nothing). Raises CancelledError once the job is cancelled."""
         if self.cancelled:
             raise asyncio.CancelledError
-        self._job.fraction = min(1.0, max(0.0, fraction))
+        if fraction == fraction:  # noqa: PLR0124 - not NaN
+            self._job.fraction = min(1.0, max(0.0, fraction))
         if message:
             self._job.message = message
 
@@ -61,23 +67,32 @@ class Jobs:
         self._count = 0
 
     def recover(self) -> None:
-        """Read the records of earlier runs; what was running then was interrupted."""
+        """Read the records of earlier runs; what was running then was interrupted.
+
+        A record that another version wrote and this one cannot read is left where it is, and not shown.
+        """
         for key, data in sorted(self._store.state.items(_NAMESPACE)):
-            job = msgspec.json.decode(data, type=Job)
             self._count = max(self._count, int(key))
+            try:
+                job = msgspec.json.decode(data, type=Job)
+            except msgspec.DecodeError:
+                continue
             self._jobs[job.id] = job
             if job.status == "running":
                 job.status = "interrupted"
                 self._save(job)
+        self._forget_old()
 
     def start(self, kind: str, work: Callable[[Progress], Awaitable[Any]]) -> Job:
         """Run `work` as a task; its return value, encoded as JSON, is the job's result."""
         self._count += 1
         job = Job(id=f"{kind}-{self._count}", kind=kind, ts_created=self._clock.timestamp_ns())
+        self._save(job)
         self._jobs[job.id] = job
         progress = self._progress[job.id] = Progress(job)
-        self._save(job)
-        self._tasks[job.id] = asyncio.get_running_loop().create_task(self._run(job, work, progress), name=job.id)
+        task = asyncio.get_running_loop().create_task(self._run(job, work, progress), name=job.id)
+        task.add_done_callback(lambda _: self._ended(job, progress))
+        self._tasks[job.id] = task
         self._forget_old()
         return job
 
@@ -109,7 +124,7 @@ class Jobs:
         return job
 
     async def close(self) -> None:
-        """Cancel what runs and wait for it."""
+        """Cancel what runs and wait for it; what computes on a thread ends there at its next report."""
         tasks = list(self._tasks.values())
         for progress in self._progress.values():
             progress.cancelled = True
@@ -119,20 +134,33 @@ class Jobs:
 
     async def _run(self, job: Job, work: Callable[[Progress], Awaitable[Any]], progress: Progress) -> None:
         try:
-            result = await work(progress)
-            job.result = msgspec.Raw(msgspec.json.encode(result))
-            job.fraction = 1.0
-            job.status = "succeeded"
+            result = msgspec.json.encode(await work(progress))
         except asyncio.CancelledError:
-            job.status = "cancelled"
+            return
         except Exception as error:  # noqa: BLE001 - a job's failure is its result
             job.status = "failed"
             job.error = f"{type(error).__name__}: {error}"
-        finally:
-            job.ts_ended = self._clock.timestamp_ns()
-            self._tasks.pop(job.id, None)
-            self._progress.pop(job.id, None)
+        else:
+            job.result = msgspec.Raw(result)
+            job.fraction = 1.0
+            job.status = "succeeded"
+        self._ended(job, progress)
+
+    def _ended(self, job: Job, progress: Progress) -> None:
+        """Note the end, once. A task that was cancelled before its first step never ran: it is noted here alone."""
+        if self._tasks.pop(job.id, None) is None:
+            return
+        progress.cancelled = True
+        del self._progress[job.id]
+        if job.status == "running":
+            job.status = "cancelled"
+        job.ts_ended = self._clock.timestamp_ns()
+        try:
             self._save(job)
+        except StoreError as error:
+            job.status, job.error, job.result = "failed", f"the result cannot be kept: {error}", _no_result()
+            with suppress(StoreError):  # the store itself is failing, and says so among its problems
+                self._save(job)
 
     def _save(self, job: Job) -> None:
         self._store.state.put(_NAMESPACE, f"{int(job.id.rpartition('-')[2]):012d}", msgspec.json.encode(job))

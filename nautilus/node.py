@@ -8,8 +8,7 @@ Stop, in stages, each with a time-out: strategies, then a last snapshot, the oth
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, get_args
 
@@ -49,7 +48,7 @@ class Snapshot(msgspec.Struct, frozen=True):
 class Node:
     """One running platform. Use it as an async context manager; nothing touches the disk before it is entered.
 
-    A node is started once; a clock of one's own is told where to report failing timers, unless it knows.
+    A node is started once.
 
     `engines` limits which engines are loaded (default: all that the configuration enables).
     """
@@ -67,8 +66,7 @@ class Node:
         types = self._select(engines)
         self.log = make_logger(self.config.log, self.config.name)
         self.bus = Bus(on_error=self._handler_failed)
-        self.clock = clock or LiveClock()
-        self.clock.on_error = self.clock.on_error or self._timer_failed
+        self.clock = clock or LiveClock(on_error=self._timer_failed)
         self.store = store or self._make_store(types)
         self.accel = Accelerator(self.config.accel.threads)
         self.jobs = Jobs(self.clock, self.store)
@@ -95,6 +93,7 @@ class Node:
         self._progress = progress
         self._snapshot_task: asyncio.Task[None] | None = None
         self._was_started = False
+        self._recovered = False
         self._is_alerting = False
         self._stopping = asyncio.Lock()
 
@@ -160,6 +159,7 @@ class Node:
         for engine in self._healthy():
             await self._set_up(engine)
         await self._recover()
+        self._recovered = True
         for engine in reversed(self._healthy()):
             await self._guard(engine, engine.activate(), "activate")
         self.started_ns = self.clock.timestamp_ns()
@@ -218,36 +218,33 @@ class Node:
 
     async def _recover(self) -> None:
         """Give each engine its snapshot, then every later record of the journal; what cannot take them is disabled."""
-        failures: dict[str, Exception] = {}
-
-        @contextmanager
-        def watched(engine: Engine[Any]) -> Iterator[None]:
-            try:
-                yield
-            except Exception as error:  # noqa: BLE001 - whatever it is, the others come up
-                failures[engine.name] = error
-
-        after = dict.fromkeys(self.engines, 0)
+        known: dict[str, int] = {}
         for engine in self._healthy():
-            with watched(engine):
-                data = self.store.state.get(_SNAPSHOTS, engine.name)
-                if data is not None:
-                    snapshot = msgspec.msgpack.decode(data, type=Snapshot)
-                    engine.restore(snapshot.data)
-                    after[engine.name] = snapshot.sequence
-        listeners = [
-            engine
-            for engine in self._healthy()
-            if engine.name not in failures and type(engine).recover is not Engine.recover
-        ]
-        if listeners:
-            for sequence, record in self.store.journal.replay(min(after[engine.name] for engine in listeners)):
-                for engine in listeners:
-                    if sequence > after[engine.name] and engine.name not in failures:
-                        with watched(engine):
-                            engine.recover(record)
-        for name, error in failures.items():
-            await self._disable(self.engines[name], error, "recovery")
+            try:
+                known[engine.name] = self._restore(engine)
+            except Exception as error:  # noqa: BLE001 - whatever it is, the others come up
+                await self._disable(engine, error, "restore")
+        listeners = [engine for engine in self._healthy() if type(engine).recover is not Engine.recover]
+        if not listeners:
+            return
+        for sequence, record in self.store.journal.replay(min(known[engine.name] for engine in listeners)):
+            for engine in listeners:
+                if sequence <= known[engine.name]:
+                    continue
+                try:
+                    engine.recover(record)
+                except Exception as error:  # noqa: BLE001 - whatever it is, the others come up
+                    listeners = [other for other in listeners if other is not engine]
+                    await self._disable(engine, error, "recover")
+
+    def _restore(self, engine: Engine[Any]) -> int:
+        """Hand the engine its snapshot; returns the number of the last record that is in it."""
+        data = self.store.state.get(_SNAPSHOTS, engine.name)
+        if data is None:
+            return 0
+        snapshot = msgspec.msgpack.decode(data, type=Snapshot)
+        engine.restore(snapshot.data)
+        return snapshot.sequence
 
     # -- stop ----------------------------------------------------------------------------------------------------
 
@@ -263,7 +260,7 @@ class Node:
             await asyncio.gather(self._snapshot_task, return_exceptions=True)
             self._snapshot_task = None
         for stage in StopStage:
-            if stage is StopStage.ENGINES:
+            if stage is StopStage.ENGINES and self._recovered:  # else it would hide what has not been read back
                 await self._within(self.snapshot(), "snapshot")
             for engine in reversed(self.engines.values()):
                 if engine.stop_stage is stage:

@@ -1,10 +1,11 @@
 """Replaying recorded market data through the whole platform: the clock is the data's, a summary ends it."""
 
+import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nautilus.clock import TestClock
-from nautilus.errors import Invalid
+from nautilus.errors import Invalid, Unavailable
 
 if TYPE_CHECKING:
     from nautilus.node import Node
@@ -49,8 +50,13 @@ def replay_clock() -> TestClock:
 
 
 async def replay_ended(node: "Node") -> None:
-    """Wait for the marketdata engine to have published everything."""
-    await node["marketdata"].finished.wait()  # type: ignore[attr-defined] # the marketdata engine has it
+    """Wait for the marketdata engine to have published everything; raises Unavailable where it could not."""
+    engine = node["marketdata"]
+    if engine.running:
+        await engine.finished.wait()  # type: ignore[attr-defined] # the marketdata engine has it
+        await asyncio.sleep(0)  # its task notes a failure after it has ended
+    if engine.failure:
+        raise Unavailable(f"the replay failed: {engine.failure}")
 
 
 def summary(node: "Node") -> str:

@@ -29,15 +29,16 @@ def make_node(
     """
     from nautilus.node import Node
 
+    names = tuple(engines)
     settings = {
         "store.directory": directory,
         "log.level": "warning",
         "accel.compile_at_start": False,
-        **({"engines.marketdata.source": "none"} if "marketdata" in set(engines) else {}),
+        **({"engines.marketdata.source": "none"} if "marketdata" in names else {}),
         **(options or {}),
     }
     config = load_config(overrides=settings, environment={})
-    return Node(config, clock=clock or TestClock(START_NS), engines=engines)
+    return Node(config, clock=clock or TestClock(START_NS), engines=names)
 
 
 def make_instrument(instrument_id: str = "TEST.SIM", **changes: Any) -> Instrument:

@@ -130,6 +130,21 @@ async def test_the_journal_is_replayed_and_a_snapshot_shortens_it(tmp_path: Path
         assert node["recorder"].texts == ["one", "two"]
 
 
+async def test_a_start_that_is_broken_off_before_recovery_leaves_the_snapshots_alone(tmp_path: Path) -> None:
+    async with make_node(["recorder"], directory=str(tmp_path)) as node:
+        node["recorder"].note("one")
+    interrupted = make_node(["recorder", "follower"], directory=str(tmp_path))
+
+    async def broken_off() -> None:
+        raise asyncio.CancelledError
+
+    interrupted["follower"].setup = broken_off
+    with pytest.raises(asyncio.CancelledError):
+        await interrupted.start()
+    async with make_node(["recorder"], directory=str(tmp_path)) as node:
+        assert node["recorder"].texts == ["one"]
+
+
 async def test_a_handler_that_fails_is_counted_and_told_on_the_bus() -> None:
     async with make_node(["recorder"], {"log.level": "error"}) as node:
         alerts: Capture[Any] = Capture(node.bus, "error_alert.>")

@@ -4,7 +4,7 @@ from functools import cache
 from importlib.metadata import EntryPoint, EntryPoints, entry_points
 from typing import TYPE_CHECKING, Any
 
-from nautilus.errors import Conflict, NotFound
+from nautilus.errors import Conflict, NotFound, Unavailable
 
 if TYPE_CHECKING:
     from nautilus.engines.base import Engine
@@ -35,11 +35,14 @@ def engine_entry_points() -> dict[str, EntryPoint]:
 
 @cache
 def engine_type(name: str) -> "type[Engine[Any]]":
-    """The class of one engine, imported now; raises NotFound."""
+    """The class of one engine, imported now; raises NotFound, and Unavailable where a plugin does not load."""
     point = engine_entry_points().get(name)
     if point is None:
         raise NotFound("engine", name)
-    kind: type[Engine[Any]] = point.load()
+    try:
+        kind: type[Engine[Any]] = point.load()
+    except Exception as error:
+        raise Unavailable(f"engine {name!r} ({point.value}) does not load: {type(error).__name__}: {error}") from error
     return kind
 
 

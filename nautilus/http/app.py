@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,13 +10,14 @@ import msgspec
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, Response
 from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
+from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from nautilus.engines.base import Engine, Health
-from nautilus.engines.operation import Operation, Socket, get
+from nautilus.engines.operation import Operation, Socket, SocketHandler, get
 from nautilus.errors import NautilusError
 from nautilus.http import metrics, problems
 from nautilus.http.endpoint import JSON, make_endpoint
@@ -27,6 +29,8 @@ from nautilus.model.enums import Quality
 if TYPE_CHECKING:
     from nautilus.node import Node
 
+CLOSE_REASON_BYTES = 123
+"""What the protocol allows."""
 _DOCUMENTATION = Path(__file__).parent / "documentation"
 _DASHBOARD = Path(__file__).parent.parent / "dashboard"
 _PAGE_HEADERS = {
@@ -45,7 +49,7 @@ def build_app(node: "Node") -> Starlette:
         operations, sockets = _split(engine)
         groups.append((engine.name, engine.prefix, operations))
         mounted = _routes(operations, node, engine.name, engine.quality)
-        mounted += [WebSocketRoute(socket.path, socket.handler) for socket in sockets]
+        mounted += [WebSocketRoute(socket.path, _watched(socket, engine)) for socket in sockets]
         routes.append(Mount(engine.prefix, routes=mounted))
     document = msgspec.json.encode(openapi_document(groups))
 
@@ -53,7 +57,8 @@ def build_app(node: "Node") -> Starlette:
         return Response(document, media_type=JSON)
 
     async def prometheus(_: Request) -> Response:
-        return Response(await asyncio.to_thread(metrics.render, node), media_type=metrics.CONTENT_TYPE)
+        families = metrics.collect(node)
+        return Response(await asyncio.to_thread(metrics.render, families), media_type=metrics.CONTENT_TYPE)
 
     async def docs(_: Request) -> Response:
         return FileResponse(_DOCUMENTATION / "index.html", headers=_PAGE_HEADERS)
@@ -70,15 +75,15 @@ def build_app(node: "Node") -> Starlette:
         Mount("/dashboard", StaticFiles(directory=_DASHBOARD)),
     ]
     http = node.config.http
+    own = f"[{http.host}]" if ":" in http.host else http.host
     return Starlette(
         routes=routes,
-        middleware=[Middleware(Guard, allowed_hosts=http.allowed_hosts, allowed_origins=http.allowed_origins)],
+        middleware=[Middleware(Guard, allowed_hosts=(*http.allowed_hosts, own), allowed_origins=http.allowed_origins)],
         exception_handlers={
             NautilusError: problems.on_nautilus_error,
             HTTPException: problems.on_http_error,
             Exception: problems.on_unexpected,
         },
-        max_body_size=http.max_body_bytes,
     )
 
 
@@ -101,14 +106,48 @@ def _routes(operations: Iterable[Operation], node: "Node", source: str, quality:
     """One route for each path, so that a wrong method is answered with all the right ones."""
     by_path: dict[str, dict[str, Any]] = {}
     for operation in operations:
-        by_path.setdefault(operation.path, {})[operation.method] = make_endpoint(operation, source, node.clock, quality)
+        endpoint = make_endpoint(operation, source, node.clock, quality, node.config.http.max_body_bytes)
+        by_path.setdefault(operation.path, {})[operation.method] = endpoint
 
     def route(path: str, endpoints: dict[str, Any]) -> Route:
         async def dispatch(request: Request) -> Response:
             method = "GET" if request.method == "HEAD" else request.method
-            response: Response = await endpoints[method](request)
+            try:
+                response: Response = await endpoints[method](request)
+            except (NautilusError, HTTPException):
+                raise
+            except ClientDisconnect:
+                return Response(status_code=499)  # nobody reads it
+            except Exception as error:
+                node.log.exception("request.failed", engine=source, method=request.method, path=request.url.path)
+                return await problems.on_unexpected(request, error)
             return response
 
         return Route(path, dispatch, methods=list(endpoints))
 
     return [route(path, endpoints) for path, endpoints in by_path.items()]
+
+
+def _watched(socket: Socket, engine: Engine[Any]) -> SocketHandler:
+    """The socket's handler; where it fails the client is told by a close frame, and the log why."""
+
+    async def handle(websocket: WebSocket) -> None:
+        try:
+            await socket.handler(websocket)
+        except WebSocketDisconnect:
+            return
+        except NautilusError as error:
+            await _close(websocket, 1008, str(error))
+        except Exception:
+            engine.stats.errors += 1
+            engine.log.exception("socket.failed", path=socket.path)
+            await _close(websocket, 1011, NautilusError.title)
+
+    return handle
+
+
+async def _close(websocket: WebSocket, code: int, reason: str) -> None:
+    if websocket.application_state is WebSocketState.DISCONNECTED:
+        return
+    with suppress(RuntimeError, WebSocketDisconnect):  # the client has gone meanwhile
+        await websocket.close(code, reason.encode()[:CLOSE_REASON_BYTES].decode(errors="ignore"))

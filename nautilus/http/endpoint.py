@@ -3,9 +3,11 @@
 import inspect
 import math
 from collections.abc import Awaitable, Callable
+from decimal import Decimal
 from typing import Any, get_args, get_origin, get_type_hints
 
 import msgspec
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
@@ -16,6 +18,7 @@ from nautilus.http.problems import problem
 from nautilus.model.enums import Quality
 
 JSON = "application/json"
+MAX_BODY_BYTES = 8_388_608
 PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 
 
@@ -59,7 +62,11 @@ class Signature:
 
 
 def make_endpoint(
-    operation: Operation, source: str, clock: Clock, quality: Callable[[], Quality]
+    operation: Operation,
+    source: str,
+    clock: Clock,
+    quality: Callable[[], Quality],
+    max_body_bytes: int = MAX_BODY_BYTES,
 ) -> Callable[[Request], Awaitable[Response]]:
     """The endpoint of one operation."""
     signature = Signature(operation)
@@ -74,7 +81,7 @@ def make_endpoint(
             if content_type != JSON:
                 return problem(415, "Unsupported media type", f"the body must be {JSON}, not {content_type}")
             try:
-                arguments["body"] = decoder.decode(await request.body())
+                arguments["body"] = decoder.decode(await _body(request, max_body_bytes))
             except msgspec.ValidationError as error:
                 raise _invalid(error, "body") from None
             except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -88,26 +95,48 @@ def make_endpoint(
     return endpoint
 
 
+async def _body(request: Request, limit: int) -> bytes:
+    """The body, given up as soon as it is known to be too large."""
+    announced = request.headers.get("content-length", "0")
+    if announced.isdecimal() and int(announced[:20]) > limit:
+        raise HTTPException(413, f"the body may have {limit} bytes, not {announced[:20]}")
+    body = bytearray()
+    async for part in request.stream():
+        body += part
+        if len(body) > limit:
+            raise HTTPException(413, f"the body may have {limit} bytes")
+    return bytes(body)
+
+
 def _parameters(request: Request, signature: Signature) -> dict[str, Any]:
     query = request.query_params
-    raw: dict[str, Any] = {name: query.getlist(name) if name in signature.lists else query[name] for name in query}
-    for name in raw:
+    raw: dict[str, Any] = {}
+    for name in query:
         if name not in signature.query_names:
             allowed = ", ".join(signature.query_names) or "none"
             raise Invalid(name, f"unknown query parameter; allowed: {allowed}")
+        values = query.getlist(name)
+        if len(values) > 1 and name not in signature.lists:
+            raise Invalid(name, f"is given {len(values)} times")
+        raw[name] = values if name in signature.lists else values[0]
     raw.update(request.path_params)
     if signature.parameters is None:
         return {}
     try:
-        values = msgspec.structs.asdict(msgspec.convert(raw, signature.parameters, strict=False))
+        converted = msgspec.structs.asdict(msgspec.convert(raw, signature.parameters, strict=False))
     except msgspec.ValidationError as error:
         raise _invalid(error, "") from None
-    for name, value in values.items():
-        if isinstance(value, float) and not math.isfinite(value):
-            raise Invalid(name, "must be a finite number")
-        if isinstance(value, str) and "\x00" in value:
-            raise Invalid(name, "must not contain a null character")
-    return values
+    for name, value in converted.items():
+        for item in value if isinstance(value, (list, tuple, set, frozenset)) else (value,):
+            _check(name, item)
+    return converted
+
+
+def _check(name: str, value: Any) -> None:
+    if isinstance(value, (float, Decimal)) and not math.isfinite(value):
+        raise Invalid(name, "must be a finite number")
+    if isinstance(value, str) and "\x00" in value:
+        raise Invalid(name, "must not contain a null character")
 
 
 def _invalid(error: msgspec.ValidationError, prefix: str) -> Invalid:

@@ -15,14 +15,27 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _FIRST_BIN, _LAST_BIN = 10, 30  # 1 microsecond to 1 second
 
 
-def render(node: "Node") -> bytes:
-    """The exposition text. It takes milliseconds: call it off the loop."""
+def collect(node: "Node") -> list[Metric]:
+    """Everything that is measured, as it stands. Quick, and only on the loop: it reads what the loop changes."""
+    return list(_NodeMetrics(node).collect())
+
+
+def render(families: list[Metric]) -> bytes:
+    """The exposition text of what was collected. It takes milliseconds: call it off the loop."""
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_NodeCollector(node))
+    registry.register(_Collected(families))
     return generate_latest(registry)
 
 
-class _NodeCollector(Collector):
+class _Collected(Collector):
+    def __init__(self, families: list[Metric]) -> None:
+        self._families = families
+
+    def collect(self) -> list[Metric]:
+        return self._families
+
+
+class _NodeMetrics:
     def __init__(self, node: "Node") -> None:
         self._node = node
 
@@ -56,7 +69,7 @@ class _NodeCollector(Collector):
             outputs.add_metric([name], stats.outputs)
             errors.add_metric([name], stats.errors)
             busy.add_metric([name], stats.busy_ns / 1e9)
-            delivery.add_metric([name], _buckets(stats), sum_value=stats.busy_ns / 1e9)
+            delivery.add_metric([name], _buckets(stats), sum_value=(stats.busy_ns - stats.timers_ns) / 1e9)
         yield from (up, inputs, outputs, errors, busy, delivery)
 
     def _bus(self) -> Iterator[Metric]:

@@ -13,6 +13,8 @@ import uvicorn
 from nautilus.errors import ConfigError
 from nautilus.http.app import build_app
 
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
 if TYPE_CHECKING:
     from nautilus.config import HttpConfig
     from nautilus.node import Node
@@ -31,12 +33,14 @@ def check_address(config: "HttpConfig") -> None:
 
 
 def bind(config: "HttpConfig") -> socket.socket:
-    """A listening socket, so that a port in use is known before anything is started."""
+    """A listening socket, so that a port in use is known before anything is started; raises ConfigError."""
+    check_address(config)
     family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((config.host, config.port))
+        listener.listen(BACKLOG)
     except OSError as error:
         listener.close()
         raise ConfigError(
@@ -44,6 +48,10 @@ def bind(config: "HttpConfig") -> socket.socket:
         ) from None
     listener.set_inheritable(True)
     return listener
+
+
+BACKLOG = 2048
+"""Connections that may wait to be accepted."""
 
 
 class _Uvicorn(uvicorn.Server):
@@ -74,26 +82,30 @@ class Server:
         )
 
     async def run(self, listener: socket.socket, until: "asyncio.Event | None" = None) -> None:
-        """Serve until SIGINT, SIGTERM, or until the event is set."""
+        """Serve until SIGINT, SIGTERM, or until the event is set; raises what keeps the node from starting."""
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in _SIGNALS:
             loop.add_signal_handler(number, self.stop)
         serving = asyncio.create_task(self._server.serve(sockets=[listener]))
         starting = asyncio.create_task(self.node.start())
-        waiting = asyncio.create_task(until.wait()) if until else None
+        waiting = asyncio.create_task(until.wait() if until else asyncio.Event().wait())
         try:
             await asyncio.wait({serving, starting}, return_when=asyncio.FIRST_COMPLETED)
             if starting.done():
                 starting.result()
-            await asyncio.wait({serving, *([waiting] if waiting else [])}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({serving, waiting}, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            self._server.should_exit = True
+            self.stop()
             for task in (starting, waiting):
-                if task is not None:
-                    task.cancel()
-            await asyncio.gather(starting, *([waiting] if waiting else []), return_exceptions=True)
-            await serving
-            await self.node.stop()
+                task.cancel()
+            try:
+                await asyncio.gather(starting, waiting, return_exceptions=True)
+                await serving
+            finally:
+                await self.node.stop()
+                listener.close()
+                for number in _SIGNALS:
+                    loop.remove_signal_handler(number)
 
     def stop(self) -> None:
         """Ask the server, and then the node, to stop."""

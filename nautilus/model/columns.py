@@ -24,7 +24,10 @@ class _Columns:
     def __post_init__(self) -> None:
         length = None
         for name in self.names():
-            array = np.ascontiguousarray(getattr(self, name), dtype=np.int64).view()
+            given = np.asarray(getattr(self, name))
+            if given.size and not np.can_cast(given.dtype, np.int64):
+                raise Invalid(name, f"must hold integers of at most 64 bits with a sign, not {given.dtype}")
+            array = np.ascontiguousarray(given, dtype=np.int64).view()
             if array.ndim != 1 or (length is not None and len(array) != length):
                 raise Invalid(name, "columns of a batch must be one-dimensional and of equal length")
             length = len(array)

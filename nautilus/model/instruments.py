@@ -86,13 +86,13 @@ def _whole(field: str, value: Decimal | float | str, step: Decimal) -> int:
         exact = Decimal(str(value))
         if exact.is_finite() and exact.adjusted() > LARGEST_EXPONENT:
             raise Invalid(field, f"must be below 1e{LARGEST_EXPONENT + 1}")
-        count = exact / step
-        whole = int(count)
+        # the quotient would be rounded to 28 digits, and below the step underflow to zero; the rest is exact
+        whole, rest = divmod(exact, step) if abs(exact) >= step else (Decimal(0), exact)
     except (ArithmeticError, ValueError) as error:
         raise Invalid(field, f"must be a finite number, not {value!r}") from error
-    if whole != count:
+    if rest:
         raise Invalid(field, f"must be a multiple of {step}, not {value}")
-    return whole
+    return int(whole)
 
 
 class InstrumentRegistry:

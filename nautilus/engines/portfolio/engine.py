@@ -38,6 +38,7 @@ class PortfolioEngine(Engine[PortfolioConfig]):
             self.books.arrived(instrument)
         self._quoted: set[str] = set()
         self._due = False
+        self._unpublished: dict[str, AccountBook] = {}
         self.subscribe(topics.ALL_FILLS, self.on_fill)
         self.subscribe(topics.ALL_QUOTES, self.on_quote)
         self.subscribe(topics.ALL_TRADES, self.on_trade)
@@ -76,7 +77,7 @@ class PortfolioEngine(Engine[PortfolioConfig]):
 
     def snapshot(self) -> bytes:
         """Every account's books."""
-        self.books.settle()
+        self.settle()
         return msgspec.msgpack.encode(self.books.saved())
 
     def restore(self, data: bytes) -> None:
@@ -117,10 +118,16 @@ class PortfolioEngine(Engine[PortfolioConfig]):
     def _on_due(self, _: TimeEvent) -> None:
         """New marks have waited long enough."""
         self._due = False
-        for book in self.books.settle():
+        self.settle()
+        for book in list(self._unpublished.values()):
             self._publish_account(book)
 
+    def settle(self) -> None:
+        """Work the new marks into the books; whoever asks first, the accounts that changed are published when due."""
+        self._unpublished |= {book.account_id: book for book in self.books.settle()}
+
     def _publish_account(self, book: AccountBook) -> None:
+        self._unpublished.pop(book.account_id, None)
         try:
             account = self.books.state(book)
         except NotReady:
@@ -132,7 +139,7 @@ class PortfolioEngine(Engine[PortfolioConfig]):
     def account(self, account_id: str) -> AccountView:
         """One account now; raises NotFound."""
         book = self.books[account_id]
-        self.books.settle()
+        self.settle()
         state, reason = self._state(book)
         return AccountView(
             account_id=account_id,
@@ -146,7 +153,7 @@ class PortfolioEngine(Engine[PortfolioConfig]):
 
     def net_asset_value(self) -> NetAssetValue:
         """NAV of every account, and their sum by base currency."""
-        self.books.settle()
+        self.settle()
         states: list[AccountState] = []
         totals: dict[str, Decimal] = {}
         missing: dict[str, str] = {}

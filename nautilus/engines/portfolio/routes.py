@@ -42,7 +42,7 @@ def portfolio_routes(engine: "PortfolioEngine") -> list[Operation]:
     async def positions(account_id: AccountId, closed: bool = False, limit: Limit = 1_000) -> list[Position]:
         """Open positions of an account, or also the closed ones with what they realised."""
         book = engine.books[account_id]
-        engine.books.settle()
+        engine.settle()
         kept = (holding for holding in book.holdings.values() if closed or holding.lots.quantity_lots)
         return [holding.position(account_id) for holding in islice(kept, limit)]
 
@@ -51,7 +51,7 @@ def portfolio_routes(engine: "PortfolioEngine") -> list[Operation]:
     ) -> list[LotView]:
         """Open lots of an account, or of one of its positions; the next to be closed first where that is fixed."""
         book = engine.books[account_id]
-        engine.books.settle()
+        engine.settle()
         held = [book.holdings[instrument_id]] if instrument_id in book.holdings else []
         chosen = held if instrument_id else book.holdings.values()
         return list(islice((view for holding in chosen for view in _lot_views(holding)), limit))

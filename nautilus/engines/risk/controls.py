@@ -23,9 +23,10 @@ _STRICTNESS: dict[str, int] = {"active": 0, "reducing": 1, "halted": 2}
 
 
 class KillSwitch(msgspec.Struct, frozen=True, kw_only=True):
-    """Whether the kill switch is engaged, since when, by whom and why."""
+    """Whether the kill switch is engaged, since when, by whom and why; `liquidate` also closes every position."""
 
     engaged: bool = False
+    liquidate: bool = False
     ts_event: int = 0
     actor: str = ""
     reason: str = ""
@@ -58,11 +59,12 @@ class Controls:
         self._configured = frozenset(gate.rules.restricted)
         self._told: dict[str, tuple[str, bool, str]] = {}
 
-    def kill(self, now_ns: int, actor: str, reason: str) -> bool:
-        """Engage the kill switch; False where it was engaged before."""
-        if self.state.kill.engaged:
+    def kill(self, now_ns: int, actor: str, reason: str, *, liquidate: bool = False) -> bool:
+        """Engage the kill switch; False where it was engaged before and this asks for no more."""
+        known = self.state.kill
+        if known.engaged and (known.liquidate or not liquidate):
             return False
-        self.state.kill = KillSwitch(engaged=True, ts_event=now_ns, actor=actor, reason=reason)
+        self.state.kill = KillSwitch(engaged=True, liquidate=liquidate, ts_event=now_ns, actor=actor, reason=reason)
         return True
 
     def lift(self, now_ns: int, actor: str, reason: str) -> bool:
@@ -89,7 +91,7 @@ class Controls:
     def apply(self, breaches: list[Breach], now_ns: int) -> list[TradingControl]:
         """Bring the gate in line; returns what the strategy engine must be told, only where something changed."""
         gate, kill = self._gate, self.state.kill
-        gate.killed = kill.engaged
+        gate.killed, gate.closing = kill.engaged, kill.liquidate
         gate.restricted = set(self._configured | set(self.state.restricted))
         actions = self._actions(breaches)
         gate.instrument_states = self._instrument_states(actions)
@@ -154,7 +156,7 @@ class Controls:
             state="halted" if killed else _strictest(action, manual),
             kill_switch=killed,
             scope=scope,
-            action=_todo(killed, action),
+            action=_todo(kill, action) if scope == "global" else _todo(None, action),
             reason=kill.reason if killed else manual.reason if manual else "" if action == "alert" else "limit broken",
             actor=kill.actor if killed else manual.actor if manual else "risk",
         )
@@ -177,7 +179,9 @@ def _strictest(action: str, manual: ManualState | None) -> TradingState:
     return max(by_breach, by_hand, key=_STRICTNESS.__getitem__)
 
 
-def _todo(killed: bool, action: str) -> Literal["none", "cancel_all", "liquidate"]:
-    if killed or action == "freeze":
-        return "cancel_all"
-    return "liquidate" if action == "liquidate" else "none"
+def _todo(kill: KillSwitch | None, action: str) -> Literal["none", "cancel_all", "liquidate"]:
+    if kill is not None and kill.engaged:
+        return "liquidate" if kill.liquidate else "cancel_all"
+    if action == "liquidate":
+        return "liquidate"
+    return "cancel_all" if action == "freeze" else "none"

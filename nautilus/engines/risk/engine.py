@@ -47,6 +47,7 @@ from nautilus.model.orders import CancelOrder, ModifyOrder, OrderEvent, SubmitOr
 
 GATE = "risk.gate"
 REDEEM = "risk.redeem"
+UNCHANGED = "risk.unchanged"
 
 
 class Snapshot(msgspec.Struct, frozen=True):
@@ -57,7 +58,10 @@ class Snapshot(msgspec.Struct, frozen=True):
 
 
 class RiskEngine(Engine[RiskConfig]):
-    """Answers at "risk.gate" with a GateDecision, and at "risk.redeem" whether a clearance is good."""
+    """Answers at "risk.gate" with a GateDecision, and at "risk.redeem" whether a clearance is good.
+
+    At "risk.unchanged" it hears of an order whose change, once passed, was not carried out.
+    """
 
     name = "risk"
     prefix = "/risk"
@@ -94,6 +98,7 @@ class RiskEngine(Engine[RiskConfig]):
         self.controls = Controls(self.gate, self.instruments, load_controls(self.store.state))
         self.monitor = load_monitor(self.store.state, config.limits)
         self.gate.killed = self.controls.state.kill.engaged
+        self._begun = False
         self.subscribe(topics.ALL_INSTRUMENTS, self.on_instrument)
         self.subscribe(topics.ALL_QUOTES, self.on_quote)
         self.subscribe(topics.ALL_TRADES, self.on_trade)
@@ -104,14 +109,21 @@ class RiskEngine(Engine[RiskConfig]):
         self.subscribe(topics.CONTROL, self.on_control)
         self.endpoint(GATE, self.decide)
         self.endpoint(REDEEM, self.redeem)
+        self.endpoint(UNCHANGED, self.holdings.unchanged)
 
     async def activate(self) -> None:
-        """Value what was recovered and tell the strategies what is in force."""
-        self.holdings.adopt()
-        self.holdings.revalue(self.gate.mark)
-        self._set_caps()
-        self._apply_controls()
-        self._plan_escalation()
+        """Begin, unless a strategy that acts earlier has asked already."""
+        self._begin()
+
+    def _begin(self) -> None:
+        """Value what was recovered, enforce what is in force and tell the strategies, before the first decision."""
+        if not self._begun:
+            self._begun = True
+            self.holdings.adopt()
+            self.holdings.revalue(self.gate.mark)
+            self._set_caps()
+            self._apply_controls()
+            self._plan_escalation()
 
     def routes(self) -> list[Operation]:
         """HTTP operations below /risk."""
@@ -142,6 +154,7 @@ class RiskEngine(Engine[RiskConfig]):
 
     def decide(self, command: OrderCommand) -> GateDecision:
         """The endpoint "risk.gate". A cancel always passes: it can only make risk smaller."""
+        self._begin()
         now = self.clock.timestamp_ns()
         match command:
             case SubmitOrder():
@@ -160,9 +173,11 @@ class RiskEngine(Engine[RiskConfig]):
         return GateDecision(code=code, reason=reason)
 
     def redeem(self, clearance: Clearance) -> bool:
-        """The endpoint "risk.redeem": True once for each clearance, and for no order while the kill switch is on."""
-        good = self.clearances.redeem(clearance)
-        return good and not (self.gate.killed and isinstance(clearance.command, SubmitOrder | ModifyOrder))
+        """The endpoint "risk.redeem": True once for each clearance, and for no order that the kill switch stops."""
+        command = clearance.command
+        return self.clearances.redeem(clearance) and (
+            isinstance(command, CancelOrder) or self.gate.lets_through(command)
+        )
 
     # -- what comes in -------------------------------------------------------------------------------------------
 
@@ -229,10 +244,13 @@ class RiskEngine(Engine[RiskConfig]):
 
     # -- controls ------------------------------------------------------------------------------------------------
 
-    def kill(self, reason: str, actor: str) -> None:
-        """Refuse every new order from now on and have all open ones cancelled; a second call changes nothing."""
+    def kill(self, reason: str, actor: str, *, liquidate: bool = False) -> None:
+        """Refuse every new order from now on and have all open ones cancelled; the same again changes nothing.
+
+        With `liquidate` the positions are closed too: then reduce-only market orders pass, and nothing else.
+        """
         now = self.clock.timestamp_ns()
-        if self.controls.kill(now, actor, reason):
+        if self.controls.kill(now, actor, reason, liquidate=liquidate):
             save_controls(self.store.state, self.controls.state)
             self._apply_controls()
             self._alert_kill("emergency", f"kill switch engaged by {actor}: {reason}")

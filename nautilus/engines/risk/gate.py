@@ -23,6 +23,7 @@ type Refusal = tuple[Denial, str]
 
 _PRICED = frozenset({OrderType.LIMIT, OrderType.STOP_LIMIT})
 _TRIGGERED = frozenset({OrderType.STOP, OrderType.STOP_LIMIT})
+_TYPE_ONCE_TRIGGERED = {OrderType.STOP: OrderType.MARKET, OrderType.STOP_LIMIT: OrderType.LIMIT}
 _SECOND_NS = 1_000_000_000
 _MOST_LOTS = 10**15
 _MOST_TICKS = 10**12
@@ -47,6 +48,7 @@ class Gate:
         self.rules = rules
         self.holdings = holdings
         self.killed = False
+        self.closing = False
         self.restricted = set(rules.restricted)
         self.instrument_states: dict[str, str] = {}
         self.instrument_caps: dict[str, float] = {}
@@ -84,8 +86,16 @@ class Gate:
         trigger = item.order.trigger_ticks if change.trigger_ticks is None else change.trigger_ticks
         if total <= filled:
             return Denial.QUANTITY, f"{filled} lots are filled already, the order cannot be {total}"
+        if item.triggered:
+            trigger = change.trigger_ticks
         changed = msgspec.structs.replace(
-            item.order, quantity_lots=total - filled, price_ticks=price, trigger_ticks=trigger
+            item.order,
+            order_type=_TYPE_ONCE_TRIGGERED.get(item.order.order_type, item.order.order_type)
+            if item.triggered
+            else item.order.order_type,
+            quantity_lots=total - filled,
+            price_ticks=price,
+            trigger_ticks=trigger,
         )
         before = item.remaining_lots
         self.holdings.restate(change.client_order_id, 0, item.price_ticks)
@@ -93,6 +103,7 @@ class Gate:
         after = before if refusal else max(before, total - filled)
         self.holdings.restate(change.client_order_id, after, item.price_ticks)
         if refusal is None:
+            item.changes += 1
             self._rate.add(now_ns)
         return refusal
 
@@ -109,8 +120,17 @@ class Gate:
 
     # -- checks, in order ----------------------------------------------------------------------------------------
 
+    def lets_through(self, order: SubmitOrder | ModifyOrder) -> bool:
+        """Whether the kill switch lets an order pass: none, but those that close positions where it asks for that."""
+        if not self.killed:
+            return True
+        closes = isinstance(order, SubmitOrder) and order.reduce_only and order.order_type is OrderType.MARKET
+        return closes and self.closing
+
     def _check_switches(self, order: SubmitOrder) -> Refusal | None:
         if self.killed:
+            if self.lets_through(order):
+                return None
             return Denial.KILL_SWITCH, "the kill switch is engaged"
         holdings = self.holdings
         if holdings.everything.state == "halted":

@@ -3,6 +3,7 @@
 The same events rebuild it from the journal after a restart.
 """
 
+from collections import OrderedDict
 from collections.abc import Callable, Iterable
 
 import msgspec
@@ -27,12 +28,22 @@ MAX_KNOWN_IDS = 200_000
 
 
 class OpenOrder(msgspec.Struct):
-    """What is left of an order that works or is on its way."""
+    """What is left of an order that works or is on its way. `order` has the quantity in force.
+
+    `remaining_lots` is what counts: with `changes` on their way to the venue it may be more than what is in force.
+    """
 
     order: SubmitOrder
     remaining_lots: int
     price_ticks: int | None
     filled_lots: int = 0
+    changes: int = 0
+    triggered: bool = False
+
+    @property
+    def lots_in_force(self) -> int:
+        """What may still be filled by the terms that the venue has confirmed."""
+        return max(self.order.quantity_lots - self.filled_lots, 0)
 
 
 class HeldLots(msgspec.Struct, frozen=True):
@@ -45,11 +56,16 @@ class HeldLots(msgspec.Struct, frozen=True):
 
 
 class HoldingsState(msgspec.Struct, frozen=True):
-    """Everything that a restart needs: positions, open orders and the ids seen lately."""
+    """Everything that a restart needs: positions, open orders and the ids seen lately, as lines.
+
+    `worth` is the mark in ticks and the value of a tick by instrument, so that no position counts as nothing until its
+    market speaks again.
+    """
 
     positions: list[HeldLots]
     orders: list[OpenOrder]
-    known_ids: list[str]
+    known_ids: str
+    worth: dict[str, tuple[float, float]] = {}
 
 
 class Holdings:
@@ -74,11 +90,12 @@ class Holdings:
         self.sectors: dict[str, Exposure] = {}
         self.currencies: dict[str, Exposure] = {}
         self.orders: dict[str, OpenOrder] = {}
-        self.known_ids: dict[str, None] = {}
+        self.known_ids: OrderedDict[str, None] = OrderedDict()
         self._by_account: dict[tuple[str, str], Holding] = {}
         self._by_strategy: dict[tuple[str, str], Holding] = {}
         self._lots: dict[tuple[str, str, str], int] = {}
-        self._awaited: dict[str, SubmitOrder] = {}
+        self._awaited: OrderedDict[str, SubmitOrder] = OrderedDict()
+        self._worth: dict[str, tuple[float, float]] = {}
 
     # -- reading -------------------------------------------------------------------------------------------------
 
@@ -122,7 +139,7 @@ class Holdings:
         """Count an order as working from now on, valued at `mark` (else at its own price), and its id as used."""
         self.known_ids[order.client_order_id] = None
         if len(self.known_ids) > MAX_KNOWN_IDS:
-            del self.known_ids[next(iter(self.known_ids))]
+            self.known_ids.popitem(last=False)
         price = mark or float(order.price_ticks or order.trigger_ticks or 0)
         for holding in self._pair(order.account_id, order.strategy_id, order.instrument_id):
             holding.mark = price or holding.mark
@@ -144,6 +161,14 @@ class Holdings:
             self._work(item.order, remaining_lots - item.remaining_lots)
             item.remaining_lots, item.price_ticks = remaining_lots, price_ticks
 
+    def unchanged(self, client_order_id: str) -> None:
+        """A change that was counted will not come: with none on its way, what is in force counts again."""
+        item = self.orders.get(client_order_id)
+        if item is not None:
+            item.changes = max(item.changes - 1, 0)
+            if not item.changes:
+                self.restate(client_order_id, item.lots_in_force, item.price_ticks)
+
     def apply(self, event: OrderEvent) -> None:
         """Take in one order event, live or from the journal."""
         match event:
@@ -152,17 +177,13 @@ class Holdings:
             case OrderInitialized():
                 self._awaited[event.client_order_id] = event.order
                 if len(self._awaited) > 10_000:
-                    del self._awaited[next(iter(self._awaited))]
+                    self._awaited.popitem(last=False)
             case OrderSubmitted():
                 order = self._awaited.pop(event.client_order_id, None)
                 if order is not None and event.client_order_id not in self.orders:
                     self.reserve(order, None)
             case OrderModified():
-                item = self.orders.get(event.client_order_id)
-                if item is not None:
-                    item.order = msgspec.structs.replace(item.order, quantity_lots=event.quantity_lots)
-                    left = max(event.quantity_lots - item.filled_lots, 0)
-                    self.restate(event.client_order_id, left, event.price_ticks)
+                self._modified(event)
             case OrderDenied():
                 self._awaited.pop(event.client_order_id, None)
                 self.release(event.client_order_id)
@@ -196,14 +217,18 @@ class Holdings:
     def state(self) -> HoldingsState:
         """What a restart needs."""
         positions = [HeldLots(*key, lots) for key, lots in self._lots.items() if lots]
-        return HoldingsState(positions, list(self.orders.values()), list(self.known_ids))
+        worth = {held.instrument_id: (held.mark, held.point) for held in self._by_account.values()}
+        return HoldingsState(positions, list(self.orders.values()), "\n".join(self.known_ids), worth)
 
     def restore(self, state: HoldingsState) -> None:
-        """Take back what `state` gave; for an empty view."""
-        self.known_ids = dict.fromkeys(state.known_ids)
+        """Take back what `state` gave; for an empty view. Changes that were on their way are lost with the process."""
+        self.known_ids = OrderedDict.fromkeys(state.known_ids.split("\n") if state.known_ids else ())
+        self._worth = state.worth
         for held in state.positions:
             self._lots[held.account_id, held.strategy_id, held.instrument_id] = held.quantity_lots
-        self.orders = {item.order.client_order_id: item for item in state.orders}
+        for item in state.orders:
+            item.changes, item.remaining_lots = 0, item.lots_in_force
+            self.orders[item.order.client_order_id] = item
         self.adopt()
 
     def adopt(self) -> None:
@@ -229,7 +254,10 @@ class Holdings:
         return self._holding(instrument, [self.strategies.get(strategy_id) or Exposure(strategy_id)])
 
     def _holding(self, instrument: Instrument, groups: Iterable[Exposure]) -> Holding:
-        return Holding(instrument.id, groups, self.point(instrument) or 0.0, self._rate_of(instrument.asset_class))
+        mark, point = self._worth.get(instrument.id, (0.0, 0.0))
+        holding = Holding(instrument.id, groups, self.point(instrument) or point, self._rate_of(instrument.asset_class))
+        holding.mark = mark
+        return holding
 
     def _pair(self, account_id: str, strategy_id: str, instrument_id: str) -> tuple[Holding, ...]:
         """Both holdings, made and counted where they are new; nothing while the instrument is not known."""
@@ -264,6 +292,7 @@ class Holdings:
             if order.instrument_id == holding.instrument_id and mine:
                 _add_working(holding, order.side, item.remaining_lots)
         holding.attach()
+        holding.revalue()
 
     def _work(self, order: SubmitOrder, lots: int) -> None:
         for holding in self._pair(order.account_id, order.strategy_id, order.instrument_id):
@@ -282,15 +311,27 @@ class Holdings:
         else:
             self._lots.pop(key, None)
 
+    def _modified(self, event: OrderModified) -> None:
+        """Other terms are in force: a change of ours has come, or the order's own trigger was hit."""
+        item = self.orders.get(event.client_order_id)
+        if item is None:
+            return
+        item.order = msgspec.structs.replace(item.order, quantity_lots=event.quantity_lots)
+        if event.trigger_ticks is None and item.order.trigger_ticks is not None and not item.triggered:
+            item.triggered = True
+        else:
+            item.changes = max(item.changes - 1, 0)
+        left = max(item.lots_in_force, item.remaining_lots) if item.changes else item.lots_in_force
+        self.restate(event.client_order_id, left, event.price_ticks)
+
     def _fill(self, event: OrderFilled) -> None:
         item = self.orders.get(event.client_order_id)
         if item is not None:
-            lots = min(event.quantity_lots, item.remaining_lots)
-            self._work(item.order, -lots)
-            item.remaining_lots -= lots
-            item.filled_lots += lots
-            if item.remaining_lots == 0:
-                del self.orders[event.client_order_id]
+            item.filled_lots += event.quantity_lots
+            if item.lots_in_force:
+                self.restate(event.client_order_id, max(item.remaining_lots - event.quantity_lots, 0), item.price_ticks)
+            else:
+                self.release(event.client_order_id)
         self._hold(
             event.account_id,
             event.strategy_id,

@@ -56,11 +56,17 @@ class RiskConfig(EngineConfig, frozen=True, kw_only=True, forbid_unknown_fields=
     ] = 5_896_800.0
 
 
-class KillRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class LiftRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Why, and who says so."""
 
     reason: Annotated[str, Meta(min_length=1, max_length=500)]
     actor: Name = "api"
+
+
+class KillRequest(LiftRequest, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Why, and who says so. With `liquidate` every position is closed too, by reduce-only market orders."""
+
+    liquidate: bool = False
 
 
 class StepRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -16,6 +16,7 @@ from nautilus.engines.risk.models import (
     CheckRequest,
     ExposureReport,
     KillRequest,
+    LiftRequest,
     RestrictedList,
     RiskState,
     StateRequest,
@@ -57,11 +58,11 @@ def _gate_routes(engine: "RiskEngine") -> list[Operation]:
         return CheckAnswer(allowed=refusal is None, code=code, reason=reason)
 
     async def kill(body: KillRequest) -> RiskState:
-        """Engage the kill switch: every new order is refused, every open one cancelled."""
-        engine.kill(body.reason, body.actor)
+        """Engage the kill switch: every new order is refused, every open one cancelled, positions closed if asked."""
+        engine.kill(body.reason, body.actor, liquidate=body.liquidate)
         return risk_state(engine)
 
-    async def lift(body: KillRequest) -> RiskState:
+    async def lift(body: LiftRequest) -> RiskState:
         """Release the kill switch."""
         engine.lift_kill(body.reason, body.actor)
         return risk_state(engine)

@@ -65,6 +65,7 @@ class StrategyEngine(Engine[StrategyEngineConfig]):
         )
         self.venues: dict[str, SimulatedVenue] = {}
         self.liquidation = Liquidation(self.orders)
+        self.unfit_records = 0
         self.deployments = Deployments(
             classes=await self.accel.run(StrategyClasses, config.classes),
             state=self.store.state,
@@ -103,6 +104,8 @@ class StrategyEngine(Engine[StrategyEngineConfig]):
         for deployment in self.deployments:
             if deployment.strategy is None:
                 deployment.revive()
+            if deployment.status is not DeploymentStatus.RUNNING:
+                self.orders.cancel_all(deployment.record.name)  # a cancel that was on its way is lost with the process
 
     async def teardown(self) -> None:
         """Keep the strategies' state; open orders stay as they are, for the next start."""
@@ -126,7 +129,9 @@ class StrategyEngine(Engine[StrategyEngineConfig]):
         reasons += self.deployments.classes.problems
         if self.orders.refused_events:
             reasons.append(f"{self.orders.refused_events} events of venues did not fit their orders")
-        reasons += [f"{key[2]} of {key[0]} could not be liquidated" for key in sorted(self.liquidation.given_up)]
+        if self.unfit_records:
+            reasons.append(f"{self.unfit_records} records of the journal did not fit their orders")
+        reasons += [f"{key[2]} of {key[0]} could not be liquidated yet" for key in self.liquidation.stuck]
         return reasons
 
     # -- recovery ------------------------------------------------------------------------------------------------
@@ -134,7 +139,10 @@ class StrategyEngine(Engine[StrategyEngineConfig]):
     def recover(self, record: msgspec.Struct) -> None:
         """Take in an order event of the journal."""
         if isinstance(record, OrderEvent):
-            self.record.recover(record)
+            reason = self.record.recover(record)
+            if reason:
+                self.unfit_records += 1
+                self.log.error("strategy.record_does_not_fit", order=record.client_order_id, reason=reason)
             if isinstance(record, OrderAccepted | OrderFilled):
                 venue = self._venue(_venue_of(record.instrument_id))
                 if venue is not None:

@@ -94,6 +94,10 @@ class OrderManager:
             refused_commands=self.refused_commands,
         )
 
+    def now_ns(self) -> int:
+        """The time by which orders are stamped."""
+        return self._clock.timestamp_ns()
+
     # -- commands ------------------------------------------------------------------------------------------------
 
     def submit(self, command: SubmitOrder, *, refuse: tuple[str, str] | None = None) -> Order:

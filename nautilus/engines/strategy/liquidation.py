@@ -7,48 +7,56 @@ from nautilus.errors import NautilusError
 from nautilus.model.enums import OrderType, Side
 from nautilus.model.orders import SubmitOrder
 
-ATTEMPTS_MAX = 20
+ATTEMPTS_QUICK = 20
+PAUSE_NS = 10_000_000_000
+Key = tuple[str, str, str]
 
 
 class Liquidation:
     """Positions that are to be closed. `advance` is called until nothing is left: after order events, and by a timer.
 
     A position is closed only once no order of its strategy is open in the instrument, so that nothing is sold twice. A
-    refused order is tried again, twenty times at most; then the position stays and `given_up` names it.
+    refused order is tried again: twenty times at once, then every ten seconds, for as long as the position is there.
     """
 
     def __init__(self, orders: OrderManager) -> None:
         self._orders = orders
-        self._attempts: dict[tuple[str, str, str], int] = {}
-        self.given_up: set[tuple[str, str, str]] = set()
+        self._attempts: dict[Key, int] = {}
+        self._resume_ns: dict[Key, int] = {}
 
     def __bool__(self) -> bool:
         return bool(self._attempts)
+
+    @property
+    def stuck(self) -> list[Key]:
+        """The positions (strategy, account, instrument) that many attempts have not closed, in order."""
+        return sorted(self._resume_ns)
 
     def begin(self, strategy_id: str | None) -> None:
         """Close every position of a strategy, or of all."""
         self._orders.cancel_all(strategy_id)
         for key in self._orders.record.positions(strategy_id):
             self._attempts[key] = 0
-            self.given_up.discard(key)
+            self._resume_ns.pop(key, None)
         self.advance()
 
     def advance(self) -> None:
-        """Do what can be done now."""
+        """Do what can be done now. An order's answer may come within, and call this again."""
+        now = self._orders.now_ns()
         for key in list(self._attempts):
-            strategy_id, account_id, instrument_id = key
-            lots = self._orders.record.position(*key)
-            if not lots:
-                del self._attempts[key]
-            elif not self._orders.record.open_orders(strategy_id, instrument_id):
-                self._attempts[key] += 1
-                if self._attempts[key] > ATTEMPTS_MAX:
-                    del self._attempts[key]
-                    self.given_up.add(key)
-                else:
-                    self._close(strategy_id, account_id, instrument_id, lots)
+            strategy_id, _, instrument_id = key
+            if not self._orders.record.position(*key):
+                self._attempts.pop(key, None)
+                self._resume_ns.pop(key, None)
+            elif now >= self._resume_ns.get(key, 0) and not self._orders.record.open_orders(strategy_id, instrument_id):
+                self._attempts[key] = self._attempts.get(key, 0) + 1
+                if self._attempts[key] >= ATTEMPTS_QUICK:
+                    self._resume_ns[key] = now + PAUSE_NS
+                self._close(key)
 
-    def _close(self, strategy_id: str, account_id: str, instrument_id: str, lots: int) -> None:
+    def _close(self, key: Key) -> None:
+        strategy_id, account_id, instrument_id = key
+        lots = self._orders.record.position(*key)
         command = SubmitOrder(
             client_order_id=self._orders.record.next_id(strategy_id),
             strategy_id=strategy_id,

@@ -122,7 +122,9 @@ class SimulatedVenue:
             order.triggered = known.request.trigger_ticks is not None and known.trigger_ticks is None
             self._orders[order.identifier] = order
             self.book(known.request.instrument_id).restore(order)
-            if order.time_in_force in (TimeInForce.IOC, TimeInForce.FOK) and order.trigger is None:
+            if self._is_over(order.request):
+                self._expire(order)
+            elif order.time_in_force in (TimeInForce.IOC, TimeInForce.FOK) and order.trigger is None:
                 self.book(known.request.instrument_id).cancel(order, "immediate order interrupted by a restart")
             else:
                 self._limit_life(order)
@@ -172,7 +174,7 @@ class SimulatedVenue:
             return f"{command.instrument_id} is not traded here"
         if command.client_order_id in self._orders:
             return "the order is in the book already"
-        if command.expire_ns is not None and command.expire_ns <= self._clock.timestamp_ns():
+        if self._is_over(command):
             return "the order has expired"
         if command.reduce_only and self._reducible(command) <= 0:
             return NOTHING_TO_REDUCE
@@ -262,16 +264,24 @@ class SimulatedVenue:
         else:
             self._positions.pop(key, None)
 
-    def _limit_life(self, order: WorkingOrder) -> None:
-        expire_ns = order.request.expire_ns
-        if order.time_in_force is TimeInForce.DAY:
-            since_day_end = (order.request.ts_init - self._day_end_ns) % DAY_NS
-            expire_ns = order.request.ts_init - since_day_end + DAY_NS
-        if expire_ns is not None:
-            name = self._expiry_name(order.identifier)
-            self._clock.set_time_alert_ns(name, expire_ns, partial(self._expire, order))
+    def _end_of_life(self, request: SubmitOrder) -> int | None:
+        """When an order's time is over: at the end of the day on which it was made, or as it says."""
+        if request.time_in_force is not TimeInForce.DAY:
+            return request.expire_ns
+        since_day_end = (request.ts_init - self._day_end_ns) % DAY_NS
+        return request.ts_init - since_day_end + DAY_NS
 
-    def _expire(self, order: WorkingOrder, _: TimeEvent) -> None:
+    def _is_over(self, request: SubmitOrder) -> bool:
+        end_ns = self._end_of_life(request)
+        return end_ns is not None and end_ns <= self._clock.timestamp_ns()
+
+    def _limit_life(self, order: WorkingOrder) -> None:
+        end_ns = self._end_of_life(order.request)
+        if end_ns is not None:
+            name = self._expiry_name(order.identifier)
+            self._clock.set_time_alert_ns(name, end_ns, partial(self._expire, order))
+
+    def _expire(self, order: WorkingOrder, _: TimeEvent | None = None) -> None:
         if self._orders.get(order.identifier) is order:
             self._books[order.request.instrument_id].withdraw(order)
             self._send(OrderExpired, order.request)
