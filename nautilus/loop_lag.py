@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import deque
+from time import perf_counter
 
 import msgspec
 
@@ -25,7 +26,7 @@ class LoopLag:
 
     def start(self) -> None:
         """Begin on the running loop."""
-        self._beat(asyncio.get_running_loop(), None)
+        self._arm(asyncio.get_running_loop())
 
     def stop(self) -> None:
         """Stop measuring."""
@@ -33,11 +34,14 @@ class LoopLag:
             self._handle.cancel()
             self._handle = None
 
-    def _beat(self, loop: asyncio.AbstractEventLoop, due: float | None) -> None:
-        now = loop.time()
-        if due is not None:
-            self._lags.append(max(0.0, now - due))
-        self._handle = loop.call_at(now + self._interval, self._beat, loop, now + self._interval)
+    def _arm(self, loop: asyncio.AbstractEventLoop) -> None:
+        # not the loop's own clock: uvloop's counts whole milliseconds
+        due = perf_counter() + self._interval
+        self._handle = loop.call_later(self._interval, self._beat, loop, due)
+
+    def _beat(self, loop: asyncio.AbstractEventLoop, due: float) -> None:
+        self._lags.append(max(0.0, perf_counter() - due))
+        self._arm(loop)
 
     def report(self) -> LoopLagReport:
         """Quantiles over the window."""

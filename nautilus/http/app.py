@@ -66,11 +66,15 @@ def build_app(node: "Node") -> Starlette:
     async def page(_: Request) -> Response:
         return FileResponse(_DASHBOARD / "index.html", headers=_PAGE_HEADERS)
 
+    async def icon(_: Request) -> Response:
+        return FileResponse(_DASHBOARD / "icon.svg", media_type="image/svg+xml")
+
     routes += [
         Route("/openapi.json", openapi),
         Route("/metrics", prometheus),
         Route("/docs", docs),
         Route("/", page),
+        Route("/favicon.ico", icon),
         Mount("/docs", StaticFiles(directory=_DOCUMENTATION)),
         Mount("/dashboard", StaticFiles(directory=_DASHBOARD)),
     ]

@@ -38,6 +38,8 @@ from nautilus.model.orders import (
     OrderEvent,
     OrderExpired,
     OrderFilled,
+    OrderInitialized,
+    OrderModified,
     OrderRejected,
     OrderSubmitted,
 )
@@ -77,6 +79,8 @@ class Observer:
         self.matcher = RoundTripMatcher()
         self.trips: list[Any] = []
         self.problems: list[str] = []
+        self._working: dict[str, list[int]] = {}
+        """Lots ordered and lots filled of the orders that have not ended."""
         self._interval_ns = equity_interval_ns
         bus = node.bus
         bus.subscribe(topics.ALL_QUOTES, self.on_market, owner="backtest")
@@ -117,12 +121,23 @@ class Observer:
         """Count, and keep the fills."""
         if isinstance(event, OrderFilled):
             self._fill(event)
+        elif isinstance(event, OrderInitialized):
+            self._working[event.client_order_id] = [event.order.quantity_lots, 0]
+        elif isinstance(event, OrderModified):
+            self._working[event.client_order_id][0] = event.quantity_lots
         elif name := _COUNTED.get(type(event)):
             self.counts[name] += 1
+            if name != "submitted":
+                self._working.pop(event.client_order_id, None)
 
     def _fill(self, event: OrderFilled) -> None:
         instrument = self.node.instruments[event.instrument_id]
         self.fills_total += 1
+        lots = self._working[event.client_order_id]
+        lots[1] += event.quantity_lots
+        if lots[1] >= lots[0]:
+            self.counts["filled"] += 1
+            del self._working[event.client_order_id]
         if self.fills_total <= MOST_FILLS:
             self.fills.append(
                 BacktestFill(
@@ -263,7 +278,6 @@ def _report(run_id: str, request: BacktestRequest, node: Any, observer: Observer
     if observer.account is None:
         raise Conflict("the data held nothing that the portfolio could be marked with")
     statistics, drawdowns = observer.statistics()
-    counts = {**observer.counts, "filled": observer.fills_total}
     return BacktestReport(
         run_id=run_id,
         request=request,
@@ -274,7 +288,7 @@ def _report(run_id: str, request: BacktestRequest, node: Any, observer: Observer
         ts_end=node.clock.timestamp_ns(),
         market_events=observer.market_events,
         account=observer.account,
-        orders=OrderCounts(**counts),
+        orders=OrderCounts(**observer.counts),
         statistics=statistics,
         trades=observer.trades(),
         drawdowns=drawdowns,

@@ -14,7 +14,7 @@ ROWS = st.lists(
 def _columns(rows):
     side, price, lots = np.array(rows, dtype=np.int64).reshape(-1, 3).T
     time = np.arange(len(rows))
-    return BookDeltaColumns("X.Y", side, price, lots, np.ones(len(rows)), time, time)
+    return BookDeltaColumns("X.Y", side, price, lots, np.ones(len(rows), np.int64), time, time)
 
 
 @settings(max_examples=60, deadline=None)
