@@ -81,8 +81,8 @@ def optimisers() -> None:
         hierarchical_risk_parity,
         minimum_variance,
         risk_budgeting,
-        sample_covariance,
     )
+    from nautilus.engines.risk import sample_covariance
 
     source = np.random.default_rng(3)
     for assets in (100, 500):

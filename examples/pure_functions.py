@@ -9,8 +9,8 @@ import numpy as np
 
 from nautilus.engines.factor import Graph, evaluate
 from nautilus.engines.marketdata import SimulatedMarket, invented_instruments
-from nautilus.engines.portfolio import hierarchical_risk_parity, risk_contributions, sample_covariance
-from nautilus.engines.risk import tail_risk
+from nautilus.engines.portfolio import hierarchical_risk_parity, risk_contributions
+from nautilus.engines.risk import sample_covariance, tail_risk
 from nautilus.engines.vpin import VpinSettings, vpin_series
 from nautilus.model import Trade, TradeColumns
 

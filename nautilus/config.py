@@ -4,11 +4,13 @@ Every option can be given in the environment as NAUTILUS__SECTION__KEY. A wrong 
 names where it came from, the key, and what is allowed.
 """
 
+import copy
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import msgspec
 from msgspec import Meta
@@ -16,6 +18,8 @@ from msgspec import Meta
 from nautilus.errors import ConfigError, NautilusError
 
 ENVIRONMENT_PREFIX = "NAUTILUS__"
+_SUBSCRIPT = re.compile(r"\[[^\]]*\]")
+_WANTS_TEXT = re.compile(r"Expected `[^`]*\b(str|decimal)\b[^`]*`, got")
 
 
 class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -101,6 +105,7 @@ def load_config(
     """
     raw: dict[str, Any] = {}
     origins: dict[str, str] = {}
+    texts: dict[str, str] = {}
     if path is not None:
         raw = _read_toml(Path(path))
         _remember(raw, "", str(path), origins)
@@ -110,14 +115,15 @@ def load_config(
             key = variable.removeprefix(ENVIRONMENT_PREFIX).lower().replace("__", ".")
             _put(raw, key, _parse(text), variable)
             origins[key] = variable
+            texts[key] = text
     for key, value in (overrides or {}).items():
         _put(raw, key, value, "command line")
         origins[key] = "command line"
     sections = raw.pop("engines", {})
     if not isinstance(sections, dict):
         raise ConfigError(_origin(origins, "engines"), "engines", "must be a table with one section for each engine")
-    config = _convert(raw, NodeConfig, "", origins)
-    return msgspec.structs.replace(config, engines=_engine_sections(sections, origins))
+    config = _convert(raw, NodeConfig, "", origins, texts)
+    return msgspec.structs.replace(config, engines=_engine_sections(sections, origins, texts))
 
 
 def derive_config(config: NodeConfig, overrides: Mapping[str, Any]) -> NodeConfig:
@@ -126,10 +132,10 @@ def derive_config(config: NodeConfig, overrides: Mapping[str, Any]) -> NodeConfi
     for key, value in overrides.items():
         _put(raw, key, value, "override")
     sections = raw.pop("engines")
-    return msgspec.structs.replace(_convert(raw, NodeConfig, "", {}), engines=_engine_sections(sections, {}))
+    return msgspec.structs.replace(_convert(raw, NodeConfig, "", {}, {}), engines=_engine_sections(sections, {}, {}))
 
 
-def _engine_sections(sections: Mapping[str, Any], origins: Mapping[str, str]) -> dict[str, Any]:
+def _engine_sections(sections: Mapping[str, Any], origins: Mapping[str, str], texts: dict[str, str]) -> dict[str, Any]:
     if not sections:
         return {}
     from nautilus.engines.registry import engine_entry_points, engine_type
@@ -140,7 +146,7 @@ def _engine_sections(sections: Mapping[str, Any], origins: Mapping[str, str]) ->
         key = f"engines.{name}"
         if name not in known:
             raise ConfigError(_origin(origins, key), key, f"no such engine; there are {', '.join(known)}")
-        converted[name] = _convert(section, engine_type(name).config_type, key, origins)
+        converted[name] = _convert(section, engine_type(name).config_type, key, origins, texts)
     return converted
 
 
@@ -149,16 +155,17 @@ def _read_toml(path: Path) -> dict[str, Any]:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(str(path), "file", f"cannot be read: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ConfigError(str(path), "file", f"is not TOML: {error}") from error
 
 
 def _parse(text: str) -> Any:
     """A value from the environment: TOML syntax where it is that (numbers, booleans, lists), else the text itself."""
     try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+        parsed = tomllib.loads(f"value = {text}")
+    except (tomllib.TOMLDecodeError, RecursionError):
         return text
+    return parsed["value"] if len(parsed) == 1 else text
 
 
 def _put(raw: dict[str, Any], key: str, value: Any, origin: str) -> None:
@@ -168,7 +175,7 @@ def _put(raw: dict[str, Any], key: str, value: Any, origin: str) -> None:
         table = table.setdefault(parent, {})
         if not isinstance(table, dict):
             raise ConfigError(origin, key, f"{parent!r} is a value, not a section")
-    table[last] = value
+    table[last] = copy.deepcopy(value)
 
 
 def _remember(table: Mapping[str, Any], prefix: str, origin: str, origins: dict[str, str]) -> None:
@@ -180,21 +187,29 @@ def _remember(table: Mapping[str, Any], prefix: str, origin: str, origins: dict[
 
 
 def _origin(origins: Mapping[str, str], key: str) -> str:
-    while key:
-        if key in origins:
-            return origins[key]
+    """Where a key was given, or something inside of it, or else the section around it."""
+    key = _SUBSCRIPT.sub("", key)
+    inside = (origin for other, origin in origins.items() if other.startswith(f"{key}."))
+    found = origins.get(key) or next(inside, None)
+    while key and found is None:
         key = key.rpartition(".")[0]
-    return "configuration"
+        found = origins.get(key)
+    return found or "configuration"
 
 
-def _convert[T](raw: Any, kind: type[T], prefix: str, origins: Mapping[str, str]) -> T:
+def _convert[T](raw: Any, kind: type[T], prefix: str, origins: Mapping[str, str], texts: dict[str, str]) -> T:
+    """The typed form. `texts` holds what stood in the environment, for options that take text which looks otherwise."""
     try:
         return msgspec.convert(raw, kind)
     except msgspec.ValidationError as error:
         key, reason = _explain(str(error), kind, prefix)
-        raise ConfigError(_origin(origins, key), key, reason) from None
     except NautilusError as error:
         raise ConfigError(_origin(origins, prefix), prefix or "configuration", str(error)) from None
+    text = texts.pop(key, None)
+    if text is None or not _WANTS_TEXT.match(reason):
+        raise ConfigError(_origin(origins, key), key, reason)
+    _put(raw, key.removeprefix(f"{prefix}."), text, _origin(origins, key))
+    return _convert(raw, kind, prefix, origins, texts)
 
 
 def _explain(message: str, kind: type[Any], prefix: str) -> tuple[str, str]:
@@ -204,10 +219,18 @@ def _explain(message: str, kind: type[Any], prefix: str) -> tuple[str, str]:
     unknown = "Object contains unknown field `"
     if reason.startswith(unknown):
         field = reason.removeprefix(unknown).rstrip("`")
-        owner: Any = kind
-        for part in filter(None, path.split(".")):
-            owner = next((f.type for f in msgspec.structs.fields(owner) if f.name == part), owner)
-        allowed = ", ".join(f.name for f in msgspec.structs.fields(owner))
-        reason = f"unknown key; allowed are {allowed}"
+        owners = [kind]
+        for part in filter(None, _SUBSCRIPT.sub("", path).split(".")):
+            fields = [field for owner in owners for field in msgspec.structs.fields(owner) if field.name == part]
+            owners = [struct for field in fields for struct in _structs(field.type)]
+        allowed = dict.fromkeys(field.name for owner in owners for field in msgspec.structs.fields(owner))
+        reason = f"unknown key; allowed are {', '.join(allowed)}"
         path = f"{path}.{field}" if path else field
     return ".".join(part for part in (prefix, path) if part), reason
+
+
+def _structs(hint: Any) -> list[type[msgspec.Struct]]:
+    """The Structs that a type is made of: itself, an alternative, or the items of a collection."""
+    if isinstance(hint, type) and issubclass(hint, msgspec.Struct):
+        return [hint]
+    return [struct for argument in get_args(hint) for struct in _structs(argument)]

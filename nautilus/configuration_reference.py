@@ -1,6 +1,7 @@
 """The configuration written out from its types: as TOML with comments, and as the page of the documentation."""
 
 import json
+import math
 from collections.abc import Iterator, Mapping
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
@@ -66,17 +67,20 @@ def _metas(hint: Any) -> Iterator[msgspec.Meta]:
 
 
 def toml_value(value: Any) -> str:
-    """A value in TOML's syntax; strings, numbers, booleans, lists and tables agree with JSON's but for the tables."""
+    """A value in TOML's syntax. What is None stands for its default and is left out of tables.
+
+    >>> toml_value({"name": "a", "limit": None, "weights": (1, 0.5), "on": True})
+    '{"name" = "a", "weights" = [1, 0.5], "on" = true}'
+    """
     plain = msgspec.to_builtins(value)
     if isinstance(plain, Mapping):
-        return (
-            "{"
-            + ", ".join(f"{json.dumps(key)} = {toml_value(item)}" for key, item in plain.items() if item is not None)
-            + "}"
-        )
+        items = (f"{toml_value(key)} = {toml_value(item)}" for key, item in plain.items() if item is not None)
+        return "{" + ", ".join(items) + "}"
     if isinstance(plain, (list, tuple)):
         return "[" + ", ".join(toml_value(item) for item in plain) + "]"
-    return json.dumps(plain, ensure_ascii=False)
+    if isinstance(plain, float) and not math.isfinite(plain):
+        return str(plain)
+    return json.dumps(plain, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def as_toml(config: NodeConfig) -> str:

@@ -25,7 +25,8 @@ class LoopLag:
         self._handle: asyncio.TimerHandle | None = None
 
     def start(self) -> None:
-        """Begin on the running loop."""
+        """Begin on the running loop; a second call begins anew."""
+        self.stop()
         self._arm(asyncio.get_running_loop())
 
     def stop(self) -> None:

@@ -160,7 +160,7 @@ class Node:
             await self._set_up(engine)
         await self._recover()
         self._recovered = True
-        for engine in reversed(self._healthy()):
+        for engine in reversed(self._running()):
             await self._guard(engine, engine.activate(), "activate")
         self.started_ns = self.clock.timestamp_ns()
         if not isinstance(self.clock, TestClock):
@@ -193,10 +193,13 @@ class Node:
             broken = [f"{kernel.name}: {failures[kernel.name]}" for kernel in engine.kernels if kernel.name in failures]
             if broken:
                 engine.failure = f"kernels do not compile: {'; '.join(broken)}"
-                self.log.error("engine.disabled", engine=engine.name, step="compile", reason=engine.failure)
+                self.log.error("engine.disabled", engine=engine.name, reason=engine.failure)
 
     def _healthy(self) -> list[Engine[Any]]:
         return [engine for engine in self.engines.values() if engine.failure is None]
+
+    def _running(self) -> list[Engine[Any]]:
+        return [engine for engine in self.engines.values() if engine.running]
 
     async def _set_up(self, engine: Engine[Any]) -> None:
         started = time.perf_counter()
@@ -213,18 +216,21 @@ class Node:
 
     async def _disable(self, engine: Engine[Any], error: Exception, step: str) -> None:
         engine.failure = f"{step} failed: {type(error).__name__}: {error}"
-        self.log.error("engine.disabled", engine=engine.name, step=step, exc_info=error)
+        expected = isinstance(error, NautilusError)  # it says all there is to say
+        self.log.error(
+            "engine.disabled", engine=engine.name, reason=engine.failure, exc_info=None if expected else error
+        )
         await self._within(engine.stop(), engine.name)
 
     async def _recover(self) -> None:
         """Give each engine its snapshot, then every later record of the journal; what cannot take them is disabled."""
         known: dict[str, int] = {}
-        for engine in self._healthy():
+        for engine in self._running():
             try:
                 known[engine.name] = self._restore(engine)
             except Exception as error:  # noqa: BLE001 - whatever it is, the others come up
                 await self._disable(engine, error, "restore")
-        listeners = [engine for engine in self._healthy() if type(engine).recover is not Engine.recover]
+        listeners = [engine for engine in self._running() if type(engine).recover is not Engine.recover]
         if not listeners:
             return
         for sequence, record in self.store.journal.replay(min(known[engine.name] for engine in listeners)):
@@ -260,7 +266,7 @@ class Node:
             await asyncio.gather(self._snapshot_task, return_exceptions=True)
             self._snapshot_task = None
         for stage in StopStage:
-            if stage is StopStage.ENGINES and self._recovered:  # else it would hide what has not been read back
+            if stage is not StopStage.SOCKETS and self._recovered:  # else it would hide what has not been read back
                 await self._within(self.snapshot(), "snapshot")
             for engine in reversed(self.engines.values()):
                 if engine.stop_stage is stage:
@@ -285,13 +291,17 @@ class Node:
 
     async def snapshot(self) -> None:
         """Save the state of every engine that keeps one, so that recovery starts there."""
-        sequence = self.store.journal.last_sequence
-        taken = {engine.name: data for engine in self.engines.values() if (data := self._taken(engine)) is not None}
+        taken: dict[str, Snapshot] = {}
+        for engine in self.engines.values():
+            data = self._taken(engine)
+            if data is not None:
+                taken[engine.name] = Snapshot(self.store.journal.last_sequence, data)
+                await asyncio.sleep(0)  # each engine's work is a stall of its own, not one of them all
         if not taken:
             return
         await self.store.journal.flush()
-        for name, data in taken.items():
-            self.store.state.put(_SNAPSHOTS, name, msgspec.msgpack.encode(Snapshot(sequence, data)))
+        for name, snapshot in taken.items():
+            self.store.state.put(_SNAPSHOTS, name, msgspec.msgpack.encode(snapshot))
         await self.store.state.flush()
 
     def _taken(self, engine: Engine[Any]) -> bytes | None:

@@ -187,3 +187,116 @@ async def test_a_failing_live_timer_is_reported_and_the_others_fire() -> None:
 
 def test_the_live_clock_is_the_machines() -> None:
     assert abs(LiveClock().timestamp_ns() - time.time_ns()) < 1_000_000_000
+
+
+def test_a_failing_callback_ends_the_advance_at_its_time_and_the_next_one_goes_on() -> None:
+    clock = TestClock()
+    seen: list[int] = []
+
+    def sometimes(event: TimeEvent) -> None:
+        if event.ts_event == 20:
+            raise ValueError("no")
+        seen.append(event.ts_event)
+
+    clock.set_timer_ns("t", 10, sometimes)
+    clock.set_time_alert_ns("late", 35, lambda event: seen.append(event.ts_event))
+    with pytest.raises(ValueError, match="no"):
+        clock.advance_to(40)
+    assert clock.timestamp_ns() == 20
+    clock.advance_to(40)
+    assert seen == [10, 30, 35, 40]
+
+
+def test_failures_that_somebody_takes_stop_neither_the_advance_nor_the_others() -> None:
+    failures: list[tuple[str, str]] = []
+    clock = TestClock(0, on_error=lambda name, error: failures.append((name, str(error))))
+    seen: list[int] = []
+
+    def fail(event: TimeEvent) -> None:
+        raise ValueError(event.ts_event)
+
+    clock.set_timer_ns("bad", 10, fail)
+    clock.set_timer_ns("good", 15, lambda event: seen.append(event.ts_event))
+    events = clock.advance_to(30)
+    assert failures == [("bad", "10"), ("bad", "20"), ("bad", "30")]
+    assert seen == [15, 30]
+    assert len(events) == 5
+    assert clock.timestamp_ns() == 30
+
+
+class SteppedClock(LiveClock):
+    """A live clock whose system time is set by hand; `wake` is what the loop calls."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now_ns = 1_000
+        self.seen: list[tuple[str, int, int]] = []
+
+    def timestamp_ns(self) -> int:  # type: ignore[override] # the real one is a plain function
+        return self.now_ns
+
+    def note(self, event: TimeEvent) -> None:
+        self.seen.append((event.name, event.ts_event, event.ts_init))
+
+    def wake(self, now_ns: int) -> list[tuple[str, int, int]]:
+        self.now_ns = now_ns
+        self.seen.clear()
+        self._wake()
+        return list(self.seen)
+
+
+async def test_after_a_step_forward_timers_fire_once_and_stay_on_their_grid() -> None:
+    clock = SteppedClock()
+    clock.set_timer_ns("t", 100, clock.note)
+    clock.set_time_alert_ns("a", 1_500, clock.note)
+    assert clock.wake(1_100) == [("t", 1_100, 1_100)]
+    assert clock.wake(9_950) == [("t", 9_900, 9_950), ("a", 1_500, 9_950)]
+    assert clock.next_time_ns("t") == 10_000
+    clock.cancel_timers()
+
+
+async def test_a_timer_that_is_one_whole_interval_late_fires_once() -> None:
+    clock = SteppedClock()
+    clock.set_timer_ns("t", 100, clock.note)
+    assert clock.wake(1_200) == [("t", 1_200, 1_200)]
+    assert clock.next_time_ns("t") == 1_300
+    clock.cancel_timers()
+
+
+async def test_after_a_stall_a_timer_never_fires_later_than_its_stop() -> None:
+    clock = SteppedClock()
+    clock.set_timer_ns("t", 100, clock.note, stop_ns=1_350)
+    assert clock.wake(9_000) == [("t", 1_300, 9_000)]
+    assert clock.timer_count == 0
+
+
+async def test_after_a_step_back_repeating_timers_go_on_and_alerts_wait_for_their_time() -> None:
+    clock = SteppedClock()
+    clock.set_timer_ns("t", 100, clock.note)
+    clock.set_timer_ns("to come", 100, clock.note, start_ns=50_000)
+    clock.set_time_alert_ns("a", 20_000, clock.note)
+    clock.wake(10_050)
+    assert clock.wake(5_030) == []
+    assert clock.next_time_ns("t") == 5_100
+    assert clock.next_time_ns("to come") == 50_100
+    assert clock.wake(5_100) == [("t", 5_100, 5_100)]
+    assert clock.wake(20_000) == [("t", 20_000, 20_000), ("a", 20_000, 20_000)]
+    clock.cancel_timers()
+
+
+async def test_a_small_step_back_repeats_nothing() -> None:
+    clock = SteppedClock()
+    clock.set_timer_ns("t", 100, clock.note)
+    clock.wake(1_100)
+    assert clock.wake(1_080) == []
+    assert clock.wake(1_110) == []
+    assert clock.wake(1_200) == [("t", 1_200, 1_200)]
+    clock.cancel_timers()
+
+
+async def test_the_live_clock_never_sleeps_through_a_step_of_the_systems() -> None:
+    clock = LiveClock()
+    clock.set_time_alert_ns("tomorrow", clock.timestamp_ns() + 86_400_000_000_000, print)
+    assert clock._handle is not None
+    assert clock._handle.when() - asyncio.get_running_loop().time() <= 1.0
+    clock.cancel_timers()

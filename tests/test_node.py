@@ -1,6 +1,7 @@
 """The node: order of start and stop, failing engines, recovery, snapshots."""
 
 import asyncio
+import threading
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
@@ -12,7 +13,7 @@ from nautilus.config import load_config
 from nautilus.engines import registry
 from nautilus.engines.base import Engine, EngineConfig, StopStage
 from nautilus.engines.registry import start_order
-from nautilus.errors import Conflict
+from nautilus.errors import Conflict, StoreError
 from nautilus.model import EngineType, topics
 from nautilus.model.messages import SystemAlert
 from nautilus.node import Node
@@ -77,7 +78,7 @@ class Broken(Recorder):
 
 @pytest.fixture(autouse=True)
 def engine_classes(monkeypatch: pytest.MonkeyPatch) -> None:
-    classes: dict[str, type[Engine[Any]]] = {kind.name: kind for kind in (Recorder, Follower, Broken)}
+    classes: dict[str, type[Engine[Any]]] = {kind.name: kind for kind in (Recorder, Follower, Broken, Failing)}
     monkeypatch.setattr(registry, "engine_type", classes.__getitem__)
     monkeypatch.setattr("nautilus.node.engine_type", classes.__getitem__)
     Recorder.life.clear()
@@ -169,6 +170,224 @@ async def test_nested_deliveries_are_charged_to_the_engine_that_did_the_work() -
         node.bus.publish("system_alert.a", None)  # type: ignore[arg-type]
         assert inner.stats.busy_ns > 5 * outer.stats.busy_ns
         assert (outer.stats.inputs, outer.stats.outputs, inner.stats.inputs) == (1, 1, 1)
+
+
+class Failing(Recorder):
+    """Fails in the step that its class says."""
+
+    name = "failing"
+    step: ClassVar[str] = ""
+
+    def _may_fail(self, step: str) -> None:
+        if self.step == step:
+            raise RuntimeError(f"{step} went wrong")
+
+    async def prepare(self) -> None:
+        self.defer(lambda: self.life.append("prepared undone"))
+        self.every(1_000, print)
+        self._may_fail("prepare")
+
+    async def setup(self) -> None:
+        await super().setup()
+        self.subscribe(topics.ALL_QUOTES, print)
+        self.spawn(asyncio.Event().wait())  # type: ignore[arg-type] # it never returns
+        self._may_fail("start")
+
+    async def activate(self) -> None:
+        self._may_fail("activate")
+
+    def restore(self, data: bytes) -> None:
+        self._may_fail("restore")
+        super().restore(data)
+
+    def recover(self, record: msgspec.Struct) -> None:
+        self._may_fail("recover")
+        super().recover(record)
+
+    def snapshot(self) -> bytes:
+        self._may_fail("snapshot")
+        return super().snapshot()
+
+
+@pytest.mark.parametrize("step", ["prepare", "start", "restore", "recover", "activate"])
+async def test_an_engine_that_fails_at_any_step_is_undone_and_the_others_come_up(
+    step: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with make_node(["failing", "recorder"], directory=str(tmp_path)) as node:
+        node["failing"].note("one")
+        await node.snapshot()
+        node["failing"].note("two")
+        node["failing"].snapshot = lambda: None
+    before = asyncio.all_tasks()
+    monkeypatch.setattr(Failing, "step", step)
+    async with make_node(["failing", "recorder"], {"log.level": "error"}, directory=str(tmp_path)) as node:
+        assert node.ready
+        assert node["recorder"].running
+        health = node["failing"].health()
+        assert (health.status, health.reasons) == ("down", (f"{step} failed: RuntimeError: {step} went wrong",))
+        assert node.bus.subscriptions == ()
+        assert node.clock.timer_count == 0
+        assert Recorder.life.count("prepared undone") == 2
+        assert asyncio.all_tasks() == before
+    monkeypatch.setattr(Failing, "step", "")
+    async with make_node(["failing"], directory=str(tmp_path)) as node:
+        assert node["failing"].texts == ["one", "two"]
+
+
+async def test_a_snapshot_that_fails_keeps_the_older_one_and_the_others_get_theirs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with make_node(["failing", "recorder"], {"log.level": "error"}, directory=str(tmp_path)) as node:
+        await node.snapshot()
+        before = node.store.state.get("snapshots", "failing")
+        node["recorder"].note("more")
+        monkeypatch.setattr(Failing, "step", "snapshot")
+        await node.snapshot()
+        assert node.store.state.get("snapshots", "failing") == before
+        saved = msgspec.msgpack.decode(node.store.state.get("snapshots", "recorder") or b"")
+        assert msgspec.msgpack.decode(saved["data"]) == ["more"]
+        monkeypatch.setattr(Failing, "step", "")
+
+
+async def test_an_engine_whose_task_fails_at_once_is_degraded_and_acts_all_the_same() -> None:
+    async def broken() -> None:
+        raise ValueError("no feed")
+
+    node = make_node(["recorder"], {"log.level": "error"})
+    recorder, activate = node["recorder"], node["recorder"].activate
+
+    async def setup_and_fail() -> None:
+        await Recorder.setup(recorder)  # type: ignore[arg-type]
+        recorder.spawn(broken())
+        await asyncio.sleep(0)
+
+    recorder.setup, recorder.activate = setup_and_fail, activate  # type: ignore[method-assign]
+    async with node:
+        health = recorder.health()
+        assert (health.status, health.reasons) == ("degraded", ("ValueError: no feed",))
+        assert "recorder activate" in Recorder.life
+
+
+async def test_a_node_is_started_once_and_a_second_start_leaves_it_running() -> None:
+    async with make_node(["recorder"]) as node:
+        with pytest.raises(Conflict, match="started once"):
+            await node.start()
+        assert node.ready
+        assert node["recorder"].running
+
+
+async def test_stopping_at_the_same_time_twice_stops_once_and_both_wait_for_it() -> None:
+    node = make_node(["recorder"])
+    await node.start()
+    order: list[str] = []
+
+    async def teardown() -> None:
+        order.append("begun")
+        await asyncio.sleep(0.01)
+        order.append("ended")
+
+    node["recorder"].teardown = teardown  # type: ignore[method-assign]
+    close = node.store.close
+
+    async def closing() -> None:
+        order.append("store")
+        await close()
+
+    node.store.close = closing  # type: ignore[method-assign]
+    await asyncio.gather(node.stop(), node.stop())
+    assert order == ["begun", "ended", "store", "store"]
+
+
+async def test_an_engine_that_starts_again_has_its_alerts_undone_again() -> None:
+    async with make_node(["recorder"]) as node:
+        engine = node["recorder"]
+        for _ in range(2):
+            engine.alert(node.clock.timestamp_ns() + 1_000, print)
+            await engine.stop()
+            assert node.clock.timer_count == 0
+            await engine.start()
+
+
+async def test_a_task_that_is_cancelled_before_it_begins_leaves_nothing_behind() -> None:
+    async with make_node(["recorder"]) as node:
+        task = node["recorder"].spawn(asyncio.sleep(10))
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_an_engine_whose_kernel_does_not_compile_is_named_and_the_rest_come_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Uncompilable:
+        name = "some.kernel"
+
+        def warm(self) -> float:
+            raise TypeError("cannot determine the type")
+
+    monkeypatch.setattr(Failing, "kernels", (Uncompilable(),))
+    options = {"log.level": "error", "accel.compile_at_start": True}
+    async with make_node(["failing", "recorder"], options) as node:
+        assert node["recorder"].running
+        (reason,) = node["failing"].health().reasons
+        assert "some.kernel: TypeError: cannot determine the type" in reason
+
+
+@pytest.mark.parametrize("damage", ["a file in its place", "garbage"])
+async def test_a_store_that_does_not_open_is_one_error_and_leaves_nothing_behind(damage: str, tmp_path: Path) -> None:
+    directory = tmp_path / "data"
+    if damage == "garbage":
+        directory.mkdir()
+        (directory / "state.sqlite").write_bytes(b"this is no database " * 100)
+    else:
+        directory.write_text("not a folder")
+    before, threads = asyncio.all_tasks(), threading.active_count()
+    node = make_node(["recorder"], directory=str(directory))
+    with pytest.raises(StoreError, match="data"):
+        await node.start()
+    assert not node.ready
+    assert asyncio.all_tasks() == before
+    assert threading.active_count() <= threads + 2  # the loop's own
+    assert node.clock.timer_count == 0
+
+
+async def test_stopping_while_kernels_compile_waits_a_second_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, let_go = threading.Event(), threading.Event()
+
+    class Slow:
+        name = "slow"
+
+        def warm(self) -> float:
+            begun.set()
+            let_go.wait(20)
+            return 0.0
+
+    monkeypatch.setattr("nautilus.node.COMPUTATION_SECONDS", 0.05)
+    monkeypatch.setattr(Recorder, "kernels", (Slow(),))
+    node = make_node(["recorder"], {"log.level": "error", "accel.compile_at_start": True})
+    starting = asyncio.create_task(node.start())
+    assert await asyncio.to_thread(begun.wait, 5)
+    starting.cancel()
+    async with asyncio.timeout(2):
+        await asyncio.gather(starting, return_exceptions=True)
+    assert starting.cancelled()
+    assert node.accel.busy == 1
+    let_go.set()
+    await node.accel.closed()
+
+
+async def test_who_listens_to_errors_and_fails_is_counted_and_not_told_of_itself_for_ever() -> None:
+    async with make_node(["recorder"], {"log.level": "error"}) as node:
+        calls: list[Any] = []
+
+        def fail(message: Any) -> None:
+            calls.append(message)
+            raise ValueError("no")
+
+        node["recorder"].subscribe("error_alert.>", fail)  # type: ignore[arg-type]
+        node["recorder"].subscribe("system_alert.>", fail)  # type: ignore[arg-type]
+        node.bus.publish("system_alert.x", None)  # type: ignore[arg-type]
+        assert len(calls) == 2
+        assert node["recorder"].stats.errors == 2
 
 
 def test_a_circle_of_dependencies_is_refused() -> None:

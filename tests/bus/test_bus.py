@@ -206,3 +206,26 @@ def test_statistics_count_each_topic() -> None:
     bus.publish(TOPIC, 1)  # type: ignore[arg-type]
     (report,) = bus.statistics()
     assert (report.topic, report.published, report.subscribers, report.channel) == (TOPIC, 2, 0, Channel.MARKETDATA)
+
+
+def test_a_handler_that_cancels_itself_and_fails_is_reported_all_the_same() -> None:
+    failures: list[tuple[str, str]] = []
+    bus = Bus(on_error=lambda source, error, count: failures.append((source, str(error))))
+
+    def fail(message: Any) -> None:
+        subscription.cancel()
+        raise ValueError("last words")
+
+    subscription = bus.subscribe(TOPIC, fail, owner="bad")
+    bus.publish(TOPIC, 1)
+    assert failures == [(TOPIC, "last words")]
+
+
+def test_topics_that_were_only_listened_to_are_forgotten_with_the_last_listener() -> None:
+    bus = Bus()
+    for number in range(100):
+        bus.subscribe(topics.quote(f"N{number}.X"), print).cancel()
+    assert bus.statistics() == []
+    bus.publish(TOPIC, 1)
+    bus.subscribe(TOPIC, print).cancel()
+    assert [report.published for report in bus.statistics()] == [1]

@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 
 from nautilus.engines.portfolio.conditional_value_at_risk import conditional_value_at_risk, minimum_cvar
-from nautilus.engines.portfolio.covariance import ledoit_wolf_covariance, sample_covariance, variance_of
+from nautilus.engines.portfolio.covariance import variance_of
 from nautilus.engines.portfolio.hierarchical_risk_parity import hierarchical_risk_parity
 from nautilus.engines.portfolio.limits import Limits, LinearLimit
 from nautilus.engines.portfolio.mean_variance import (
@@ -23,6 +23,7 @@ from nautilus.engines.portfolio.mean_variance import (
 )
 from nautilus.engines.portfolio.naive_weights import inverse_volatility
 from nautilus.engines.portfolio.risk_budgeting import risk_budgeting, risk_contributions
+from nautilus.engines.risk import ledoit_wolf_covariance, sample_covariance
 
 pytestmark = pytest.mark.parity
 
@@ -147,7 +148,7 @@ def test_hrp_equals_skfolio_in_its_variant(twenty_stocks):
 def test_shrinkage_equals_scikit_learn(twenty_stocks):
     from sklearn.covariance import ledoit_wolf
 
-    np.testing.assert_allclose(ledoit_wolf_covariance(twenty_stocks), ledoit_wolf(twenty_stocks)[0], rtol=1e-9)
+    np.testing.assert_allclose(ledoit_wolf_covariance(twenty_stocks)[0], ledoit_wolf(twenty_stocks)[0], rtol=1e-9)
 
 
 def test_hrp_equals_pyportfolioopts_expected_weights(shared_data: Path):

@@ -2,7 +2,7 @@
 
 from nautilus.engines.portfolio.account_book import AccountBook, CurrencyTotals, FillResult
 from nautilus.engines.portfolio.conditional_value_at_risk import conditional_value_at_risk, minimum_cvar
-from nautilus.engines.portfolio.covariance import correlation_of, ledoit_wolf_covariance, sample_covariance
+from nautilus.engines.portfolio.covariance import correlation_of
 from nautilus.engines.portfolio.exchange_rates import ExchangeRates
 from nautilus.engines.portfolio.hierarchical_risk_parity import hierarchical_risk_parity
 from nautilus.engines.portfolio.ledger import Entry, Ledger, LedgerAccount, Posting
@@ -42,7 +42,6 @@ __all__ = [
     "equal_weight",
     "hierarchical_risk_parity",
     "inverse_volatility",
-    "ledoit_wolf_covariance",
     "maximum_diversification",
     "maximum_sharpe",
     "mean_variance",
@@ -51,5 +50,4 @@ __all__ = [
     "minimum_variance",
     "risk_budgeting",
     "risk_contributions",
-    "sample_covariance",
 ]

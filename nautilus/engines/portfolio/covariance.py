@@ -1,4 +1,4 @@
-"""Covariance matrices: the sample's, the shrunk one of Ledoit and Wolf, and the check that every optimiser makes."""
+"""Covariance matrices as optimisers need them: checked, and as correlations. `nautilus.engines.risk` estimates them."""
 
 from __future__ import annotations
 
@@ -41,35 +41,6 @@ def checked_covariance(covariance: ArrayLike) -> Matrix:
     if (np.abs(matrix) > (1.0 + 1e-8) * np.outer(deviations, deviations)).any():
         raise Invalid("covariance", "has a correlation outside [-1, 1]")
     return np.asarray((matrix + matrix.T) / 2.0)
-
-
-def sample_covariance(returns: ArrayLike) -> Matrix:
-    """Unbiased sample covariance (divisor periods - 1) of returns [periods, assets], per period.
-
-    >>> sample_covariance([[0.01, 0.02], [0.03, -0.02]]).round(6).tolist()
-    [[0.0002, -0.0004], [-0.0004, 0.0008]]
-    """
-    matrix = checked_returns(returns)
-    centred = matrix - matrix.mean(axis=0)
-    return np.asarray(centred.T @ centred / (len(matrix) - 1))
-
-
-def ledoit_wolf_covariance(returns: ArrayLike) -> Matrix:
-    """The sample covariance (divisor periods) shrunk towards a multiple of the identity, intensity estimated.
-
-    Ledoit and Wolf (2004), "A well-conditioned estimator for large-dimensional covariance matrices", section 3.2.
-    """
-    matrix = checked_returns(returns)
-    periods, assets = matrix.shape
-    centred = matrix - matrix.mean(axis=0)
-    sample = centred.T @ centred / periods
-    mean_variance = np.trace(sample) / assets
-    target = mean_variance * np.eye(assets)
-    dispersion = ((sample - target) ** 2).sum()
-    squares = centred**2
-    error = ((squares.T @ squares) / periods - sample**2).sum() / periods
-    intensity = 0.0 if dispersion == 0.0 else min(max(error / dispersion, 0.0), 1.0)
-    return np.asarray((1.0 - intensity) * sample + intensity * target)
 
 
 def correlation_of(covariance: Matrix) -> Matrix:

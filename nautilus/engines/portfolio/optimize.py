@@ -8,12 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nautilus.engines.portfolio.conditional_value_at_risk import minimum_cvar
-from nautilus.engines.portfolio.covariance import (
-    checked_covariance,
-    checked_returns,
-    ledoit_wolf_covariance,
-    sample_covariance,
-)
+from nautilus.engines.portfolio.covariance import checked_covariance, checked_returns
 from nautilus.engines.portfolio.hierarchical_risk_parity import hierarchical_risk_parity
 from nautilus.engines.portfolio.limits import Limits, LinearLimit
 from nautilus.engines.portfolio.mean_variance import (
@@ -33,6 +28,7 @@ from nautilus.engines.portfolio.models import (
 )
 from nautilus.engines.portfolio.naive_weights import equal_weight, inverse_volatility
 from nautilus.engines.portfolio.risk_budgeting import risk_budgeting
+from nautilus.engines.risk import ledoit_wolf_covariance, sample_covariance
 from nautilus.errors import Invalid
 
 Vector = NDArray[np.float64]
@@ -53,8 +49,9 @@ class _Inputs:
         if request.covariance is not None:
             self.covariance = checked_covariance(_table("covariance", request.covariance, RETURNS_LIMIT))
         elif self.returns is not None:
-            estimate = ledoit_wolf_covariance if request.estimator == "ledoit_wolf" else sample_covariance
-            self.covariance = checked_covariance(estimate(self.returns))
+            shrink = request.estimator == "ledoit_wolf"
+            estimate = ledoit_wolf_covariance(self.returns)[0] if shrink else sample_covariance(self.returns)
+            self.covariance = checked_covariance(estimate)
         else:
             raise Invalid("returns", "give returns or a covariance")
         self.assets = len(self.covariance)

@@ -239,10 +239,10 @@ class Gate:
         strategy = holdings.strategies.get(order.strategy_id)
         own = order.reduce_only or (strategy is not None and strategy.state == "reducing")
         if own:
-            held = holdings.strategy_holding(order.strategy_id, instrument)
-            if not _reduces(held, order.side, order.quantity_lots):
+            position, working = holdings.own(order)
+            if not _reduces(position, working, order):
                 code = Denial.REDUCE_ONLY if order.reduce_only else Denial.REDUCING
-                return code, f"{order.quantity_lots} lots would not only reduce the strategy's {held.position}"
+                return code, f"{order.quantity_lots} lots would not only reduce the strategy's {position}"
         account = holdings.accounts.get(order.account_id)
         reducing = (
             holdings.everything.state == "reducing"
@@ -251,7 +251,7 @@ class Gate:
         )
         if reducing:
             held = holdings.account_holding(order.account_id, instrument)
-            if not _reduces(held, order.side, order.quantity_lots):
+            if not _reduces(held.position, held.open_buy if order.side is Side.BUY else held.open_sell, order):
                 return (
                     Denial.REDUCING,
                     f"{order.quantity_lots} lots would not only reduce the account's {held.position}",
@@ -352,8 +352,6 @@ def _check_caps(held: Holding, after: _Worst) -> Refusal | None:
     return None
 
 
-def _reduces(held: Holding, side: Side, lots: int) -> bool:
+def _reduces(position: int, working: int, order: SubmitOrder) -> bool:
     """Whether an order can only make the position smaller, even with every other order of its side filled."""
-    if side is Side.BUY:
-        return held.position + held.open_buy + lots <= 0
-    return held.position - held.open_sell - lots >= 0
+    return order.side * position + working + order.quantity_lots <= 0

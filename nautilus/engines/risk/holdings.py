@@ -23,6 +23,7 @@ from nautilus.model.orders import (
     OrderSubmitted,
     SubmitOrder,
 )
+from nautilus.model.recent_ids import RecentIds
 
 MAX_KNOWN_IDS = 200_000
 
@@ -64,7 +65,7 @@ class HoldingsState(msgspec.Struct, frozen=True):
 
     positions: list[HeldLots]
     orders: list[OpenOrder]
-    known_ids: str
+    known_ids: str | list[str]
     worth: dict[str, tuple[float, float]] = {}
 
 
@@ -90,10 +91,11 @@ class Holdings:
         self.sectors: dict[str, Exposure] = {}
         self.currencies: dict[str, Exposure] = {}
         self.orders: dict[str, OpenOrder] = {}
-        self.known_ids: OrderedDict[str, None] = OrderedDict()
+        self.known_ids = RecentIds(MAX_KNOWN_IDS)
         self._by_account: dict[tuple[str, str], Holding] = {}
         self._by_strategy: dict[tuple[str, str], Holding] = {}
         self._lots: dict[tuple[str, str, str], int] = {}
+        self._open: dict[tuple[str, str, str, Side], int] = {}
         self._awaited: OrderedDict[str, SubmitOrder] = OrderedDict()
         self._worth: dict[str, tuple[float, float]] = {}
 
@@ -114,6 +116,11 @@ class Holdings:
     def strategy_holding(self, strategy_id: str, instrument: Instrument) -> Holding:
         """What a strategy holds of an instrument over all accounts; for looking at only, where nothing is held yet."""
         return self._by_strategy.get((strategy_id, instrument.id)) or self._new_of_strategy(strategy_id, instrument)
+
+    def own(self, order: SubmitOrder) -> tuple[int, int]:
+        """Lots that the order's strategy holds in the order's account, and that it works on the order's side there."""
+        key = (order.account_id, order.strategy_id, order.instrument_id)
+        return self._lots.get(key, 0), self._open.get((*key, order.side), 0)
 
     def positions(self, account_id: str | None = None) -> list[tuple[str, Holding]]:
         """Account and holding of every position that is not zero, of one account or of all."""
@@ -137,9 +144,7 @@ class Holdings:
 
     def reserve(self, order: SubmitOrder, mark: float | None) -> None:
         """Count an order as working from now on, valued at `mark` (else at its own price), and its id as used."""
-        self.known_ids[order.client_order_id] = None
-        if len(self.known_ids) > MAX_KNOWN_IDS:
-            self.known_ids.popitem(last=False)
+        self.known_ids.add(order.client_order_id)
         price = mark or float(order.price_ticks or order.trigger_ticks or 0)
         for holding in self._pair(order.account_id, order.strategy_id, order.instrument_id):
             holding.mark = price or holding.mark
@@ -218,16 +223,18 @@ class Holdings:
         """What a restart needs."""
         positions = [HeldLots(*key, lots) for key, lots in self._lots.items() if lots]
         worth = {held.instrument_id: (held.mark, held.point) for held in self._by_account.values()}
-        return HoldingsState(positions, list(self.orders.values()), "\n".join(self.known_ids), worth)
+        return HoldingsState(positions, list(self.orders.values()), self.known_ids.text(), worth)
 
     def restore(self, state: HoldingsState) -> None:
         """Take back what `state` gave; for an empty view. Changes that were on their way are lost with the process."""
-        self.known_ids = OrderedDict.fromkeys(state.known_ids.split("\n") if state.known_ids else ())
+        known = state.known_ids
+        self.known_ids = RecentIds.from_text(known if isinstance(known, str) else "\n".join(known), MAX_KNOWN_IDS)
         self._worth = state.worth
         for held in state.positions:
             self._lots[held.account_id, held.strategy_id, held.instrument_id] = held.quantity_lots
         for item in state.orders:
             item.changes, item.remaining_lots = 0, item.lots_in_force
+            self._count(item.order, item.remaining_lots)
             self.orders[item.order.client_order_id] = item
         self.adopt()
 
@@ -235,8 +242,8 @@ class Holdings:
         """Count what is held and worked of instruments that have become known since."""
         for account_id, strategy_id, instrument_id in self._lots:
             self._pair(account_id, strategy_id, instrument_id)
-        for item in self.orders.values():
-            self._pair(item.order.account_id, item.order.strategy_id, item.order.instrument_id)
+        for account_id, strategy_id, instrument_id, _ in self._open:
+            self._pair(account_id, strategy_id, instrument_id)
 
     # -- inner ---------------------------------------------------------------------------------------------------
 
@@ -286,18 +293,26 @@ class Holdings:
         for (account, strategy, instrument_id), lots in self._lots.items():
             if instrument_id == holding.instrument_id and (account == account_id or strategy == strategy_id):
                 holding.position += lots
-        for item in self.orders.values():
-            order = item.order
-            mine = order.account_id == account_id or order.strategy_id == strategy_id
-            if order.instrument_id == holding.instrument_id and mine:
-                _add_working(holding, order.side, item.remaining_lots)
+        for (account, strategy, instrument_id, side), lots in self._open.items():
+            if instrument_id == holding.instrument_id and (account == account_id or strategy == strategy_id):
+                _add_working(holding, side, lots)
         holding.attach()
         holding.revalue()
 
     def _work(self, order: SubmitOrder, lots: int) -> None:
-        for holding in self._pair(order.account_id, order.strategy_id, order.instrument_id):
+        pair = self._pair(order.account_id, order.strategy_id, order.instrument_id)
+        self._count(order, lots)
+        for holding in pair:
             _add_working(holding, order.side, lots)
             holding.revalue()
+
+    def _count(self, order: SubmitOrder, lots: int) -> None:
+        key = (order.account_id, order.strategy_id, order.instrument_id, order.side)
+        total = self._open.get(key, 0) + lots
+        if total:
+            self._open[key] = total
+        else:
+            self._open.pop(key, None)
 
     def _hold(self, account_id: str, strategy_id: str, instrument_id: str, lots: int, price_ticks: int) -> None:
         for holding in self._pair(account_id, strategy_id, instrument_id):

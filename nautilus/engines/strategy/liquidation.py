@@ -33,11 +33,14 @@ class Liquidation:
         return sorted(self._resume_ns)
 
     def begin(self, strategy_id: str | None) -> None:
-        """Close every position of a strategy, or of all."""
-        self._orders.cancel_all(strategy_id)
-        for key in self._orders.record.positions(strategy_id):
+        """Close every position of a strategy, or of all, and what open orders make until they are cancelled."""
+        record = self._orders.record
+        requests = [order.request for order in record.open_orders(strategy_id)]
+        working = [(request.strategy_id, request.account_id, request.instrument_id) for request in requests]
+        for key in [*record.positions(strategy_id), *working]:
             self._attempts[key] = 0
             self._resume_ns.pop(key, None)
+        self._orders.cancel_all(strategy_id)
         self.advance()
 
     def advance(self) -> None:
@@ -45,10 +48,12 @@ class Liquidation:
         now = self._orders.now_ns()
         for key in list(self._attempts):
             strategy_id, _, instrument_id = key
+            if self._orders.record.open_orders(strategy_id, instrument_id):
+                continue
             if not self._orders.record.position(*key):
                 self._attempts.pop(key, None)
                 self._resume_ns.pop(key, None)
-            elif now >= self._resume_ns.get(key, 0) and not self._orders.record.open_orders(strategy_id, instrument_id):
+            elif now >= self._resume_ns.get(key, 0):
                 self._attempts[key] = self._attempts.get(key, 0) + 1
                 if self._attempts[key] >= ATTEMPTS_QUICK:
                     self._resume_ns[key] = now + PAUSE_NS

@@ -4,13 +4,13 @@ Whatever history there is, an event costs the same; every collection has a bound
 """
 
 from collections import OrderedDict, deque
-from collections.abc import Iterator
 from itertools import islice
 
 import msgspec
 
 from nautilus.errors import Conflict, NautilusError, NotFound
 from nautilus.model.orders import Order, OrderEvent, OrderFilled, OrderInitialized
+from nautilus.model.recent_ids import RecentIds
 
 
 class OrdersSnapshot(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,11 +33,10 @@ class OrderRecord:
 
     def __init__(self, closed_max: int = 5_000, ids_max: int = 100_000, fills_max: int = 5_000) -> None:
         self._closed_max = closed_max
-        self._ids_max = ids_max
         self._open: dict[str, Order] = {}
         self._open_of: dict[str, dict[str, Order]] = {}
         self._closed: OrderedDict[str, Order] = OrderedDict()
-        self._ids: OrderedDict[str, None] = OrderedDict()
+        self._ids = RecentIds(ids_max)
         self._counters: dict[str, int] = {}
         self._positions: dict[tuple[str, str, str], int] = {}
         self._account_positions: dict[tuple[str, str], int] = {}
@@ -45,6 +44,7 @@ class OrderRecord:
         self._fills_encoded: deque[msgspec.Raw] = deque(maxlen=fills_max)
         self._fills_since_export = 0
         self._encoded: dict[str, msgspec.Raw] = {}
+        self._changed: dict[str, Order] = {}
 
     # -- reading -------------------------------------------------------------------------------------------------
 
@@ -122,18 +122,16 @@ class OrderRecord:
         """Take in a new order."""
         request = order.request
         identifier = request.client_order_id
-        self._open[identifier] = order
+        self._open[identifier] = self._changed[identifier] = order
         self._open_of.setdefault(request.strategy_id, {})[identifier] = order
-        self._ids[identifier] = None
-        if len(self._ids) > self._ids_max:
-            self._ids.popitem(last=False)
+        self._ids.add(identifier)
         prefix, _, number = identifier.rpartition("-")
         if prefix == request.strategy_id and number.isascii() and number.isdigit() and len(number) < 16:
             self._counters[prefix] = max(self._counters.get(prefix, 0), int(number))
 
     def applied(self, order: Order, event: OrderEvent) -> None:
         """Take note of an event that `order` has just applied."""
-        self._encoded.pop(order.client_order_id, None)
+        self._changed[order.client_order_id] = order
         if type(event) is OrderFilled:
             self._filled(event)
         if order.status.is_terminal:
@@ -164,10 +162,12 @@ class OrderRecord:
         new_fills = min(self._fills_since_export, len(self.fills))
         self._fills_encoded += map(_encoded, islice(self.fills, len(self.fills) - new_fills, None))
         self._fills_since_export = 0
+        self._encoded |= {name: _encoded(order) for name, order in self._changed.items()}
+        self._changed.clear()
         return OrdersSnapshot(
-            open=[self._encode(order) for order in self._open.values()],
-            closed=[self._encode(order) for order in self._closed.values()],
-            ids="\n".join(self._ids),
+            open=list(map(self._encoded.__getitem__, self._open)),
+            closed=list(map(self._encoded.__getitem__, self._closed)),
+            ids=self._ids.text(),
             counters=dict(self._counters),
             positions=[(*key, lots) for key, lots in self._positions.items()],
             fills=list(self._fills_encoded),
@@ -175,29 +175,20 @@ class OrderRecord:
 
     def take_over(self, snapshot: OrdersSnapshot) -> None:
         """Take back what `export` gave, into an empty record."""
-        self._ids = OrderedDict.fromkeys(snapshot.ids.split("\n") if snapshot.ids else ())
-        for order in self._decode(snapshot.open):
+        self._ids = RecentIds.from_text(snapshot.ids, self._ids.limit)
+        decode = msgspec.msgpack.Decoder(Order).decode
+        for order in map(decode, snapshot.open):
             self.opened(order)
-        self._closed = OrderedDict((order.client_order_id, order) for order in self._decode(snapshot.closed))
+        self._closed = OrderedDict((order.client_order_id, order) for order in map(decode, snapshot.closed))
+        self._encoded = {
+            order.client_order_id: encoded.copy()
+            for order, encoded in zip(self._closed.values(), snapshot.closed, strict=True)
+        }
         self._counters = dict(snapshot.counters)
         for strategy_id, account_id, instrument_id, lots in snapshot.positions:
             self._move(strategy_id, account_id, instrument_id, lots)
         self.fills.extend(map(msgspec.msgpack.Decoder(OrderFilled).decode, snapshot.fills))
         self._fills_encoded.extend(item.copy() for item in snapshot.fills)
-
-    def _encode(self, order: Order) -> msgspec.Raw:
-        """The order encoded, once for all snapshots until it changes."""
-        encoded = self._encoded.get(order.client_order_id)
-        if encoded is None:
-            encoded = self._encoded[order.client_order_id] = _encoded(order)
-        return encoded
-
-    def _decode(self, encoded: list[msgspec.Raw]) -> Iterator[Order]:
-        decode = msgspec.msgpack.Decoder(Order).decode
-        for item in encoded:
-            order = decode(item)
-            self._encoded[order.client_order_id] = item.copy()
-            yield order
 
     def _filled(self, event: OrderFilled) -> None:
         self.fills.append(event)
@@ -214,7 +205,9 @@ class OrderRecord:
                 del self._open_of[strategy_id]
         self._closed[identifier] = order
         if len(self._closed) > self._closed_max:
-            self._encoded.pop(self._closed.popitem(last=False)[0], None)
+            forgotten, _ = self._closed.popitem(last=False)
+            self._encoded.pop(forgotten, None)
+            self._changed.pop(forgotten, None)
 
     def _move(self, strategy_id: str, account_id: str, instrument_id: str, lots: int) -> None:
         _add(self._positions, (strategy_id, account_id, instrument_id), lots)

@@ -323,3 +323,15 @@ async def test_stopping_leaves_nothing_behind(node):
     node.clock.advance_to(START_NS + 1_000 * MS)
     assert node["portfolio"].stats.inputs == seen
     assert node.clock.timer_count == 0
+
+
+async def test_who_looks_at_an_account_does_not_keep_its_news_from_the_others(node):
+    quote(node, 9_999, 10_001)
+    trade(node, 10, 10_000)
+    updates = Capture(node.bus, topics.ALL_PORTFOLIOS)
+    quote(node, 10_099, 10_101)
+    node["portfolio"].account("main")
+    await node.snapshot()
+    assert not updates.messages
+    node.clock.advance_time(10_000 * MS)
+    assert [update.account.unrealized_pnl for update in updates.messages] == [Decimal("10.00")]

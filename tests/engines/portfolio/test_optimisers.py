@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nautilus.engines.portfolio.conditional_value_at_risk import conditional_value_at_risk, minimum_cvar
-from nautilus.engines.portfolio.covariance import ledoit_wolf_covariance, sample_covariance, variance_of
+from nautilus.engines.portfolio.covariance import variance_of
 from nautilus.engines.portfolio.hierarchical_risk_parity import hierarchical_risk_parity
 from nautilus.engines.portfolio.limits import Infeasible, Limits, LinearLimit
 from nautilus.engines.portfolio.mean_variance import (
@@ -19,6 +19,7 @@ from nautilus.engines.portfolio.mean_variance import (
 )
 from nautilus.engines.portfolio.naive_weights import equal_weight, inverse_volatility
 from nautilus.engines.portfolio.risk_budgeting import cyclical_descent, risk_budgeting, risk_contributions
+from nautilus.engines.risk import ledoit_wolf_covariance, sample_covariance
 from nautilus.errors import Invalid
 
 
@@ -146,7 +147,7 @@ def test_no_excess_return_means_no_maximum_sharpe():
 
 def test_shrinkage_lies_between_the_sample_and_the_identity():
     returns = returns_of(1, 10, 12)
-    shrunk = ledoit_wolf_covariance(returns)
+    shrunk, _ = ledoit_wolf_covariance(returns)
     assert np.linalg.cond(shrunk) < np.linalg.cond(sample_covariance(returns))
     assert np.trace(shrunk) == pytest.approx(np.trace(np.cov(returns, rowvar=False, ddof=0)))
 

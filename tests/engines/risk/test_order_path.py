@@ -1,13 +1,16 @@
 """The whole path with every real part: strategy, gate, venue, portfolio and collateral in one node."""
 
+from pathlib import Path
 from typing import Any
 
 import httpx2 as httpx
 import pytest
 
 from nautilus.engines.risk import Limit, LimitKind
+from nautilus.engines.risk.controls import ManualState
+from nautilus.engines.strategy import Strategy, StrategyConfig
 from nautilus.http.app import build_app
-from nautilus.model import topics
+from nautilus.model import OrderStatus, topics
 from nautilus.node import Node
 from nautilus.testing import make_instrument, make_node, make_quote
 
@@ -104,3 +107,65 @@ async def test_the_gate_counts_a_rejected_order_no_more(node: Node, client: Any)
         node.clock.advance_time(SECOND)
     assert not engine.holdings.orders
     assert engine.holdings.everything.gross == pytest.approx(0.0, abs=1e-9)
+
+
+async def test_a_kill_switch_that_liquidates_closes_the_position_and_lets_nothing_else_through(
+    node: Node, client: Any
+) -> None:
+    await send(node, client, MARKET)
+    await send(node, client, LIMIT)
+    killed = await client.post("/risk/kill", json={"reason": "drill"})
+    assert killed.json()["data"]["kill_switch"]["liquidate"] is False
+    node.clock.advance_time(SECOND)
+    engine: Any = node["risk"]
+    assert engine.holdings.positions()
+    answer = await client.post("/risk/kill", json={"reason": "all out", "liquidate": True})
+    assert answer.json()["data"]["kill_switch"]["liquidate"] is True
+    node.clock.advance_time(SECOND)
+    assert not engine.holdings.positions()
+    assert not engine.holdings.orders
+    assert (await send(node, client, MARKET))["status"] == "denied"
+
+
+async def test_a_modification_refused_by_the_venue_is_counted_no_more(node: Node, client: Any) -> None:
+    placed = await send(node, client, {**LIMIT, "post_only": True})
+    name = placed["client_order_id"]
+    engine: Any = node["risk"]
+    answer = await client.post(f"/strategy/orders/{name}/modify", json={"quantity": "500", "price": "100.01"})
+    assert answer.status_code == 200, answer.text
+    assert engine.holdings.orders[name].remaining_lots == 500
+    node.clock.advance_time(SECOND)
+    assert engine.holdings.orders[name].remaining_lots == 10
+
+
+class Hasty(Strategy[StrategyConfig]):
+    """Orders before anything else has happened."""
+
+    def on_start(self) -> None:
+        self.order = self.buy("TEST.SIM", 10, price_ticks=9_000)
+
+
+async def test_an_order_sent_at_start_meets_what_was_in_force_before(tmp_path: Path) -> None:
+    def build() -> Node:
+        made = make_node(["strategy", "risk"], directory=str(tmp_path))
+        made.instruments.add(make_instrument())
+        return made
+
+    async with build() as node:
+        strategy: Any = node["strategy"]
+        strategy.deployments.classes._classes["hasty"] = Hasty
+        strategy.deployments.deploy("hasty", "hasty", {}, "main").start()
+        assert strategy.deployments["hasty"].strategy.order.status is OrderStatus.SUBMITTED
+        node["risk"].set_state(ManualState(scope="global", state="halted"))  # type: ignore[attr-defined]
+    node = build()
+    strategy = node["strategy"]
+    setup = strategy.setup
+
+    async def with_hasty() -> None:
+        await setup()
+        strategy.deployments.classes._classes["hasty"] = Hasty
+
+    strategy.setup = with_hasty
+    async with node:
+        order = strategy.deployments["hasty"].strategy.order
+        assert (order.status, order.reason) == (OrderStatus.DENIED, "trading is halted")

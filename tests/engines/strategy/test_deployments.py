@@ -335,6 +335,28 @@ async def test_a_restart_brings_back_strategies_orders_and_positions(tmp_path: A
             engine.deployments["paused"].pause()
 
 
+async def test_a_cancel_that_was_on_its_way_is_asked_again_after_a_restart(tmp_path: Any) -> None:
+    def build() -> Node:
+        made = make_node(["strategy"], directory=str(tmp_path))
+        made.instruments.add(make_instrument())
+        FakeGate(made.bus)
+        return made
+
+    async with build() as node:
+        engine = node["strategy"]
+        deployment = engine.deployments.deploy("ema", "ema_cross", PLAIN, "main")
+        deployment.start()
+        show(node)
+        resting = deployment.strategy.buy("TEST.SIM", 5, price_ticks=9_000)
+        await node.store.journal.flush()
+        node.clock.advance_time(SECOND)
+        deployment.pause()
+        assert engine.record[resting.client_order_id].status is OrderStatus.ACCEPTED, "the venue has not answered"
+    async with build() as node:
+        node.clock.advance_time(SECOND)
+        assert node["strategy"].record[resting.client_order_id].status is OrderStatus.CANCELED
+
+
 async def test_a_strategy_whose_class_is_gone_comes_back_in_error(tmp_path: Any) -> None:
     made = make_node(["strategy"], directory=str(tmp_path))
     async with made:
