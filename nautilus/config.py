@@ -33,7 +33,7 @@ class HttpConfig(_Section, frozen=True, kw_only=True):
     port: Annotated[int, Meta(ge=0, le=65535, description="Port to listen on; 0 takes a free one.")] = 8001
     max_body_bytes: Annotated[int, Meta(ge=1024, le=1 << 30, description="Largest request body accepted.")] = 8_388_608
     allowed_hosts: Annotated[
-        tuple[str, ...], Meta(description="Values of the Host header accepted; others get 400.")
+        tuple[str, ...], Meta(description="Values of the Host header accepted; others get 403.")
     ] = ("localhost", "127.0.0.1", "[::1]")
     allowed_origins: Annotated[
         tuple[str, ...], Meta(description="Web origins, beside our own, that may open WebSockets.")

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 from msgspec import Meta
 
+from nautilus.bus import Policy
 from nautilus.config import load_config
 from nautilus.engines import registry
 from nautilus.engines.base import Engine, EngineConfig, StopStage
@@ -373,6 +374,22 @@ async def test_stopping_while_kernels_compile_waits_a_second_at_most(monkeypatch
     assert node.accel.busy == 1
     let_go.set()
     await node.accel.closed()
+
+
+async def test_a_fast_engine_waits_for_a_slow_ones_mailbox() -> None:
+    async with make_node(["recorder", "follower"]) as node:
+        seen: list[int] = []
+
+        async def slowly(message: Any) -> None:
+            await asyncio.sleep(0)
+            seen.append(message)
+
+        box = node["follower"].mailbox("system_alert.x", slowly, policy=Policy.WAIT, capacity=2)  # type: ignore[arg-type]
+        for number in range(20):
+            await node["recorder"].publish_waiting("system_alert.x", number)  # type: ignore[arg-type]
+        await box.drain()
+        assert seen == list(range(20))
+        assert (box.dropped, node["recorder"].stats.outputs) == (0, 20)
 
 
 async def test_who_listens_to_errors_and_fails_is_counted_and_not_told_of_itself_for_ever() -> None:

@@ -225,6 +225,11 @@ class Engine[C: EngineConfig](ABC):
         self.stats.outputs += 1
         self.context.bus.publish(topic, message)
 
+    async def publish_waiting[M](self, topic: "Topic[M]", message: M) -> None:
+        """Publish once every mailbox with the policy `wait` has room."""
+        self.stats.outputs += 1
+        await self.context.bus.publish_waiting(topic, message)
+
     def subscribe[M](self, pattern: "Topic[M]", handler: Callable[[M], object]) -> Callable[[], None]:
         """Call `handler` inline with every message under the pattern; returns the undoing, done at stop in any case."""
         subscription = self.context.bus.subscribe(pattern, self._metered(handler), owner=self.name)

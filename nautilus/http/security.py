@@ -33,7 +33,10 @@ class Guard:
             await problem(403, "Forbidden", reason)(scope, receive, send)
 
     def _refusal(self, scope: Scope, headers: Headers) -> str | None:
-        host = headers.get("host", "").lower()
+        hosts = headers.getlist("host")
+        if len(hosts) > 1:
+            return "a request has one Host header"
+        host = "".join(hosts).lower()
         if host_name(host) not in self.allowed_hosts:
             return f"the host {host_name(host)!r} is not served here (http.allowed_hosts)"
         origin = headers.get("origin", "").lower()

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
         """A topic or pattern of messages of type M."""
 
         __slots__ = ()
+
+        def _carries(self, message: M) -> M:
+            """Messages go in and come out: so M is exactly what is published and what handlers take."""
 else:
 
     class _PlainString:

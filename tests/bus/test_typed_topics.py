@@ -25,6 +25,7 @@ def use(bus: Bus, quote: Quote, trade: Trade) -> None:
     bus.subscribe(topics.ALL_QUOTES, on_quote)
     bus.subscribe(topics.ALL_QUOTES, on_trade)  # wrong
     bus.publish(topics.quote("A.X"), quote)
+    bus.publish(topics.quote("A.X"), trade)  # wrong
     bus.mailbox(topics.ALL_TRADES, on_trade_later)
     bus.mailbox(topics.ALL_TRADES, on_quote_later)  # wrong
     topic: str = topics.quote("A.X")

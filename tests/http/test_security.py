@@ -58,7 +58,10 @@ async def test_only_our_own_hosts_are_served(client: httpx2.AsyncClient, host: s
     assert reply.status_code == (200 if passes else 403)
 
 
-async def test_a_request_without_a_host_is_refused() -> None:
+@pytest.mark.parametrize(
+    "headers", [[], [(b"host", b"localhost"), (b"host", b"localhost")], [(b"host", b"localhost"), (b"host", b"evil")]]
+)
+async def test_a_request_without_a_host_or_with_several_is_refused(headers: list[tuple[bytes, bytes]]) -> None:
     sent: list[Any] = []
 
     async def send(message: Any) -> None:
@@ -68,7 +71,7 @@ async def test_a_request_without_a_host_is_refused() -> None:
         return {"type": "http.request", "body": b""}
 
     guard = Guard(PlainTextResponse("in"), ("localhost",), ())
-    await guard({"type": "http", "method": "GET", "path": "/", "headers": []}, receive, send)
+    await guard({"type": "http", "method": "GET", "path": "/", "headers": headers}, receive, send)
     assert sent[0]["status"] == 403
 
 

@@ -93,7 +93,7 @@ class MarketDataEngine(Engine[MarketDataConfig]):
         self.endpoint("marketdata.book", self.book)
         if self.config.source == "none":
             for pattern in (topics.ALL_QUOTES, topics.ALL_TRADES, topics.ALL_BOOKS, topics.ALL_BARS):
-                self.subscribe(pattern, self._observe)  # type: ignore[arg-type] # one handler for four kinds
+                self.subscribe(pattern, self._observe)  # type: ignore[misc] # one handler for four kinds
             self.every(SLICE_NS * 5, self._tick)
         if self.recorder is not None:
             self._remember_instruments()
