@@ -6,7 +6,7 @@ from statistics import NormalDist
 
 import numpy as np
 
-from nautilus.engines.analytics.moments import Series, Statistic, mean, ratio, standard_deviation, undefined
+from nautilus.engines.analytics.moments import Series, Statistic, all_equal, mean, ratio, standard_deviation, undefined
 
 
 def value_at_risk(returns: Series, cutoff: float = 0.05) -> Statistic:
@@ -57,7 +57,7 @@ def shape(returns: Series, cutoff: float = 0.05) -> dict[str, Statistic]:
     centred = returns - centre
     squares = centred * centred
     variance = np.asarray(squares.mean(axis=0))
-    flat = variance <= (np.finfo(np.float64).eps * centre) ** 2
+    flat = (variance <= (np.finfo(np.float64).eps * centre) ** 2) | all_equal(returns)
     centred *= squares
     squares *= squares
     skew = np.where(flat, np.nan, ratio(centred.mean(axis=0), variance**1.5))

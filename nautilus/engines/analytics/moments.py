@@ -20,7 +20,8 @@ TRADING_DAYS = 252.0
 
 def checked_series(name: str, values: ArrayLike) -> Series:
     """Values as float64, [periods] or [periods, series]; raises Invalid for another shape or an infinity."""
-    array = np.asarray(values, dtype=np.float64)
+    # a series is contiguous, so that among others it is summed in the same order as alone, to the last bit
+    array = np.asarray(values, dtype=np.float64, order="F")
     if array.ndim not in {1, 2}:
         raise Invalid(name, "must be [periods] or [periods, series]")
     if np.isinf(array).any():
@@ -57,11 +58,12 @@ def standard_deviation(values: Series) -> Statistic:
         deviation = np.sqrt(total / (count - 1))
     # Equal values differ from their rounded mean by a few units in its last place.
     if (deviation <= 1e-12 * np.abs(centre)).any():
-        deviation = np.where(_all_equal(values), 0.0, deviation)
+        deviation = np.where(all_equal(values), 0.0, deviation)
     return np.asarray(np.where(np.asarray(count) > 1, deviation, np.nan))
 
 
-def _all_equal(values: Series) -> NDArray[np.bool_]:
+def all_equal(values: Series) -> NDArray[np.bool_]:
+    """Whether the values of each series that are there are one and the same."""
     missing = np.isnan(values)
     return np.asarray(np.where(missing, -np.inf, values).max(axis=0) == np.where(missing, np.inf, values).min(axis=0))
 

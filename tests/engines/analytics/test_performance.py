@@ -22,7 +22,7 @@ from nautilus.engines.analytics.ratios import omega_ratio, sharpe_ratio, sortino
 from nautilus.engines.analytics.rolling import rolling
 from nautilus.errors import Invalid
 
-some_return = st.one_of(st.floats(-0.5, 0.5), st.just(math.nan), st.just(0.0))
+some_return = st.one_of(st.floats(-0.5, 0.5).map(lambda value: round(value, 6)), st.just(math.nan), st.just(0.0))
 tables = st.tuples(st.integers(0, 12), st.integers(1, 4)).flatmap(
     lambda shape: arrays(np.float64, shape, elements=some_return)
 )
