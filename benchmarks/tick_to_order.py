@@ -2,7 +2,8 @@
 
 The clock is started when the quote is published, and read twice: when the order is journaled as submitted and told,
 after those engines that got the quote before the strategy; and when every engine that listens has handled both the
-quote and the order. The disk's fdatasync before the order leaves (`store.sync = "group"`) runs on a thread and is in neither.
+quote and the order. The disk's fdatasync before the order leaves (`store.sync = "group"`) runs on a thread and is in
+neither.
 """
 
 import asyncio
