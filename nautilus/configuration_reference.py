@@ -12,6 +12,10 @@ from nautilus.config import NodeConfig
 from nautilus.engines.registry import engine_entry_points, engine_type
 
 
+HIDDEN = "(hidden)"
+"""What is shown of a secret that is set."""
+
+
 class Option(msgspec.Struct, frozen=True):
     """One option: dotted section, key, value in force, what it means, and what is allowed."""
 
@@ -38,7 +42,8 @@ def options_of(section: msgspec.Struct, prefix: str) -> Iterator[Option]:
         if isinstance(value, msgspec.Struct):
             nested.append((field.name, value))
         elif not (prefix == "" and field.name == "engines"):
-            yield Option(prefix, field.name, value, *_meaning(hints[field.name]))
+            shown = HIDDEN if value and _is_secret(hints[field.name]) else value
+            yield Option(prefix, field.name, shown, *_meaning(hints[field.name]))
     for name, value in nested:
         yield from options_of(value, f"{prefix}.{name}" if prefix else name)
 
@@ -54,6 +59,10 @@ def _meaning(hint: Any) -> tuple[str, str]:
     if "enum" in kind:
         limits.append("one of " + ", ".join(json.dumps(value) for value in kind["enum"]))
     return description, ", ".join(limits)
+
+
+def _is_secret(hint: Any) -> bool:
+    return any((meta.extra or {}).get("secret") for meta in _metas(hint))
 
 
 def _metas(hint: Any) -> Iterator[msgspec.Meta]:

@@ -7,6 +7,7 @@ counted and reported. Beside topics there are endpoints: one handler, called inl
 
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -17,7 +18,7 @@ from nautilus.errors import Conflict, Unavailable
 from nautilus.model.enums import Channel
 from nautilus.model.topics import Topic, message_type
 
-Handler = Callable[[Any], object]
+Handler = Callable[..., object]
 ErrorReport = Callable[[str, Exception, int], None]
 
 
@@ -49,6 +50,19 @@ class Subscription:
         """Deliver nothing more; a second call does nothing."""
         self._bus._remove(self)  # noqa: SLF001 - the two are one mechanism
 
+    def bound(self, topic: str) -> Handler:  # noqa: ARG002 - a tap's depends on it
+        """What a route of this topic calls."""
+        return self.handler
+
+
+class _Tap(Subscription):
+    """A subscription whose handler is told the topic too."""
+
+    __slots__ = ()
+
+    def bound(self, topic: str) -> Handler:
+        return partial(self.handler, topic)
+
 
 class _Route:
     """A topic in use: its handlers as a tuple that is replaced, never changed."""
@@ -64,11 +78,12 @@ class _Route:
 
     def add(self, subscription: Subscription) -> None:
         self.subscriptions = (*self.subscriptions, subscription)
-        self.handlers = tuple(item.handler for item in self.subscriptions)
+        self.handlers = (*self.handlers, subscription.bound(self.topic))
 
     def remove(self, subscription: Subscription) -> None:
-        self.subscriptions = tuple(item for item in self.subscriptions if item is not subscription)
-        self.handlers = tuple(item.handler for item in self.subscriptions)
+        kept = [pair for pair in zip(self.subscriptions, self.handlers, strict=True) if pair[0] is not subscription]
+        self.subscriptions = tuple(item for item, _ in kept)
+        self.handlers = tuple(handler for _, handler in kept)
 
     def full_mailbox(self) -> Mailbox[Any] | None:
         """A mailbox whose publishers should wait, or None."""
@@ -107,6 +122,10 @@ class Bus:
     def subscribe[M](self, pattern: "Topic[M]", handler: Callable[[M], object], *, owner: str = "") -> Subscription:
         """Call `handler` inline with every message under the pattern: quick, no await, no I/O."""
         return self._subscribe(Subscription(self, pattern, handler, owner))
+
+    def tap(self, pattern: str, handler: Callable[[str, Any], object], *, owner: str = "") -> Subscription:
+        """Call `handler(topic, message)` inline with every message under the pattern, for who carries topics on."""
+        return self._subscribe(_Tap(self, pattern, handler, owner))
 
     def _subscribe(self, subscription: Subscription) -> Subscription:
         pattern = subscription.pattern
@@ -231,7 +250,8 @@ class Bus:
                     del self._routes[topic]  # opened by the subscriber alone
 
     def _failed(self, route: _Route, handler: Handler, error: Exception) -> None:
-        subscription = next((item for item in route.subscriptions if item.handler is handler), None)
+        bound = zip(route.subscriptions, route.handlers, strict=True)
+        subscription = next((item for item, call in bound if call is handler), None)
         if subscription is None:  # it was cancelled while it handled the message
             self._report(route.topic, error, 1)
             return

@@ -58,5 +58,7 @@ class Context:
     meter: Meter = field(default_factory=Meter)
     loaded: frozenset[str] = frozenset()
     """Names of the engines of this node."""
+    why_not_owner: Callable[[str], str | None] = lambda account_id: None
+    """Why this process may not trade an account now, or None where it may; see `nautilus.ownership`."""
     private_node: "Callable[..., AbstractAsyncContextManager[Any]] | None" = None
     """Builds a node of its own for a backtest, from overrides by dotted key, a clock and names of engines."""

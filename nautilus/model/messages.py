@@ -3,12 +3,12 @@
 Times are nanoseconds UTC. A number that is not defined is None, never NaN.
 """
 
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
 from nautilus.model.accounts import AccountState
-from nautilus.model.enums import EngineType, MessageType, Side
+from nautilus.model.enums import Side
 from nautilus.model.orders import CancelOrder, ModifyOrder, SubmitOrder
 from nautilus.model.positions import Position
 
@@ -252,16 +252,23 @@ class BacktestProgress(_Message, frozen=True, kw_only=True, tag="backtest_progre
     message: str = ""
 
 
-class Envelope(msgspec.Struct, frozen=True, kw_only=True):
-    """A message on its way out of the process, or in from another."""
+class ComputeRequest(_Message, frozen=True, kw_only=True, tag="compute_request"):
+    """Ask whoever has the devices to run a kernel; `arguments` are arrays and numbers, arrays read-only."""
 
-    version: int
-    message_id: str
-    message_type: MessageType
-    source_engine: EngineType
-    source_instance: str
-    topic: str
-    ts: int
-    priority: int
-    payload: msgspec.Raw
-    correlation_id: str = ""
+    request_id: str
+    kernel: str
+    arguments: tuple[Any, ...]
+
+
+class ComputeResult(_Message, frozen=True, kw_only=True, tag="compute_result"):
+    """The answer to a request: arrays and the backend that made them, or what went wrong.
+
+    `relative_error` is the stated bound of the difference to the float64 reference.
+    """
+
+    request_id: str
+    kernel: str
+    backend: str = ""
+    relative_error: float | None = None
+    arrays: tuple[Any, ...] = ()
+    error: str = ""

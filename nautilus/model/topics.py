@@ -226,6 +226,16 @@ def backtest_progress(run_id: str) -> "Topic[messages.BacktestProgress]":
     return Topic(f"backtest_progress.{run_id}")
 
 
+def compute_request(kernel: str) -> "Topic[messages.ComputeRequest]":
+    """Kernels to be run by whoever has the devices."""
+    return Topic(f"compute.request.{kernel}")
+
+
+def compute_result(request_id: str) -> "Topic[messages.ComputeResult]":
+    """The answer to one request."""
+    return Topic(f"compute.result.{request_id}")
+
+
 CONTROL: "Topic[messages.TradingControl]" = Topic("control.trading")
 ALL_INSTRUMENTS: "Topic[Instrument]" = Topic("instrument.>")
 ALL_QUOTES: "Topic[Quote]" = Topic("quote.>")

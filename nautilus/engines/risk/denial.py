@@ -6,6 +6,7 @@ from enum import StrEnum
 class Denial(StrEnum):
     """Codes of the gate, in the order in which their checks run. They never change their meaning."""
 
+    NOT_OWNER = "NOT_OWNER"
     KILL_SWITCH = "KILL_SWITCH"
     HALTED = "HALTED"
     DUPLICATE_ORDER_ID = "DUPLICATE_ORDER_ID"
@@ -37,6 +38,7 @@ class Denial(StrEnum):
 
 
 MEANINGS: dict[Denial, str] = {
+    Denial.NOT_OWNER: "This process does not hold the lease of the account; another may be trading it.",
     Denial.KILL_SWITCH: "The kill switch is engaged.",
     Denial.HALTED: "Trading is halted: everywhere, or for the strategy, account or instrument.",
     Denial.DUPLICATE_ORDER_ID: "The client order id was used before.",

@@ -87,6 +87,7 @@ class RiskEngine(Engine[RiskConfig]):
             self.quotes,
             self.last_ticks,
             needs_equity="portfolio" in self.context.loaded,
+            why_not_owner=self.context.why_not_owner,
         )
         self.clearances = Clearances()
         self.history = ReturnHistory(config.return_count + 1, int(config.return_seconds * 1e9))

@@ -5,7 +5,7 @@ of the worse side as filled, and apply only to orders that make the worst case l
 never refused for its size.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import msgspec
 
@@ -33,6 +33,7 @@ class Gate:
     """All checks over one view of the world. `quotes` and `last_ticks` are read, never written, by the gate.
 
     `needs_equity` says that there is a portfolio to give every account's equity, without which buying power is unknown.
+    `why_not_owner` says of an account why this process may not trade it now, or None where it may.
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class Gate:
         last_ticks: Mapping[str, int],
         *,
         needs_equity: bool = False,
+        why_not_owner: Callable[[str], str | None] = lambda account_id: None,
     ) -> None:
         self.rules = rules
         self.holdings = holdings
@@ -56,6 +58,7 @@ class Gate:
         self._quotes = quotes
         self._last_ticks = last_ticks
         self._needs_equity = needs_equity
+        self._why_not_owner = why_not_owner
         self._rate = OrderRate(rules.max_orders_per_second, _SECOND_NS)
         self._strategy_rates: dict[str, OrderRate] = {}
         self._stale_ns = None if rules.max_quote_age_seconds is None else int(rules.max_quote_age_seconds * 1e9)
@@ -121,13 +124,23 @@ class Gate:
     # -- checks, in order ----------------------------------------------------------------------------------------
 
     def lets_through(self, order: SubmitOrder | ModifyOrder) -> bool:
-        """Whether the kill switch lets an order pass: none, but those that close positions where it asks for that."""
+        """Whether kill switch and ownership let an order pass: a killed one only where it closes what is to be closed."""
+        if isinstance(order, SubmitOrder):
+            account_id = order.account_id
+        else:
+            item = self.holdings.orders.get(order.client_order_id)
+            account_id = item.order.account_id if item is not None else ""
+        if self._why_not_owner(account_id) is not None:
+            return False
         if not self.killed:
             return True
         closes = isinstance(order, SubmitOrder) and order.reduce_only and order.order_type is OrderType.MARKET
         return closes and self.closing
 
     def _check_switches(self, order: SubmitOrder) -> Refusal | None:
+        reason = self._why_not_owner(order.account_id)
+        if reason is not None:
+            return Denial.NOT_OWNER, reason
         if self.killed:
             if self.lets_through(order):
                 return None

@@ -9,7 +9,7 @@ import msgspec
 
 from nautilus.engines.strategy.desk import Desk
 from nautilus.engines.strategy.strategy import Strategy
-from nautilus.errors import Conflict, NautilusError
+from nautilus.errors import Conflict, NautilusError, NotFound
 from nautilus.model import topics
 
 ERROR_MAX_CHARACTERS = 8_000
@@ -69,6 +69,8 @@ class Deployment:
     ) -> None:
         self.record = record
         self.strategy: Strategy[Any] | None = None
+        self.waits_for = ""
+        """What has to become known before the strategy can go on; empty where it does not wait."""
         self._desk = desk
         self._make = make
         self._subscribe = subscribe
@@ -125,15 +127,24 @@ class Deployment:
         self.save()
         self._end()
 
-    def revive(self) -> None:
-        """After a restart: go on as it was. What can no longer be made ends in error."""
-        if self.status is DeploymentStatus.RUNNING:
-            try:
-                strategy = self._make(self.record)
-            except NautilusError as error:
-                self._become(DeploymentStatus.ERROR, str(error))
+    def revive(self, *, patient: bool = False) -> None:
+        """After a restart: go on as it was. What can no longer be made ends in error.
+
+        A patient one whose instrument is not known waits for it: call again when there are new ones.
+        """
+        if self.status is not DeploymentStatus.RUNNING:
+            return
+        try:
+            strategy = self._make(self.record)
+        except NotFound as error:
+            if patient and error.kind == "instrument":
+                self.waits_for = str(error)
             else:
-                self._launch(strategy)
+                self._become(DeploymentStatus.ERROR, str(error))
+        except NautilusError as error:
+            self._become(DeploymentStatus.ERROR, str(error))
+        else:
+            self._launch(strategy)
 
     def save(self) -> None:
         """Keep the strategy's state."""
@@ -213,6 +224,7 @@ class Deployment:
             raise Conflict(f"strategy {self.record.name!r} is {self.status}, not {' or '.join(allowed)}")
 
     def _become(self, status: DeploymentStatus, error: str = "") -> None:
+        self.waits_for = ""
         now = self._desk.clock.timestamp_ns()
         self.record = msgspec.structs.replace(self.record, status=status, error=error, ts_changed=now)
         self._changed(self.record)

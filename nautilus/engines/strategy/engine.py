@@ -75,6 +75,7 @@ class StrategyEngine(Engine[StrategyEngineConfig]):
             changed=self._deployment_changed,
         )
         self._traded: set[str] = set()
+        self._patient = "marketdata" not in self.context.loaded  # instruments come from another process, in their time
         for instrument in self.instruments:
             self._add_instrument(instrument)
         self.subscribe(topics.ALL_INSTRUMENTS, self._add_instrument)
@@ -103,7 +104,7 @@ class StrategyEngine(Engine[StrategyEngineConfig]):
             self._start(deployment)
         for deployment in self.deployments:
             if deployment.strategy is None:
-                deployment.revive()
+                deployment.revive(patient=self._patient)
             if deployment.status is not DeploymentStatus.RUNNING:
                 self.orders.cancel_all(deployment.record.name)  # a cancel that was on its way is lost with the process
 
@@ -123,6 +124,11 @@ class StrategyEngine(Engine[StrategyEngineConfig]):
             f"strategy {deployment.record.name} ended with an error"
             for deployment in self.deployments
             if deployment.status is DeploymentStatus.ERROR
+        ]
+        reasons += [
+            f"strategy {deployment.record.name} waits: {deployment.waits_for}"
+            for deployment in self.deployments
+            if deployment.waits_for
         ]
         if not self.context.bus.has_endpoint(GATE):
             reasons.append("no risk gate is running: every order is denied")
@@ -175,6 +181,9 @@ class StrategyEngine(Engine[StrategyEngineConfig]):
             self.subscribe(topics.quote(instrument.id), book.on_quote)
             self.subscribe(topics.trade(instrument.id), book.on_trade)
             self.subscribe(topics.book(instrument.id), book.on_delta)
+        for deployment in self.deployments:
+            if deployment.waits_for:
+                deployment.revive(patient=True)
 
     def _venue(self, name: str) -> SimulatedVenue | None:
         """The simulated venue of a name, made if need be; None where another engine answers for that venue."""
@@ -238,7 +247,7 @@ class StrategyEngine(Engine[StrategyEngineConfig]):
     def _start(self, deployment: Deployment) -> None:
         """Start a strategy of the configuration; one that cannot be made is reported, the others go on."""
         deployment.record = msgspec.structs.replace(deployment.record, status=DeploymentStatus.RUNNING)
-        deployment.revive()
+        deployment.revive(patient=self._patient)
 
     def _save(self, _: TimeEvent) -> None:
         self.deployments.save()

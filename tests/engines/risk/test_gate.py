@@ -37,6 +37,7 @@ class World:
     """A gate with quotes at 100.00 and an order counter."""
 
     def __init__(self, *, needs_equity: bool = False, **rules: Any) -> None:
+        self.lost: dict[str, str] = {}
         self.instruments = InstrumentRegistry()
         for instrument in (equity(AAPL), equity(MSFT), equity(SAP, "EUR")):
             self.instruments.add(instrument)
@@ -44,7 +45,15 @@ class World:
         self.last: dict[str, int] = {}
         rules_ = GateRules(**rules)
         self.holdings = Holdings(self.instruments, rules_.initial_rate, lambda code: 1.0 if code == "USD" else None)
-        self.gate = Gate(rules_, self.instruments, self.holdings, self.quotes, self.last, needs_equity=needs_equity)
+        self.gate = Gate(
+            rules_,
+            self.instruments,
+            self.holdings,
+            self.quotes,
+            self.last,
+            needs_equity=needs_equity,
+            why_not_owner=self.lost.get,
+        )
         self.orders = 0
         self.fills = 0
 
@@ -123,6 +132,22 @@ def test_the_kill_switch_refuses_everything() -> None:
     world = World()
     world.gate.killed = True
     assert world.code(world.order()) is Denial.KILL_SWITCH
+
+
+def test_an_account_that_another_process_owns_is_not_traded_not_even_by_what_was_cleared_before() -> None:
+    world = World()
+    cleared = world.order()
+    assert world.gate.admit(cleared, 0) is None
+    assert world.gate.lets_through(cleared)
+    world.lost["a"] = "the lease of a ran out"
+    assert world.gate.check(world.order(), 0) == (Denial.NOT_OWNER, "the lease of a ran out")
+    assert not world.gate.lets_through(cleared)
+    change = ModifyOrder(client_order_id=cleared.client_order_id, quantity_lots=5)
+    refusal = world.gate.admit_change(change, 0)
+    assert refusal is not None
+    assert refusal[0] is Denial.NOT_OWNER
+    assert not world.gate.lets_through(change)
+    assert world.code(world.order(account_id="b")) is None
 
 
 @pytest.mark.parametrize("scope", ["everything", "strategy", "account", "instrument"])

@@ -269,3 +269,16 @@ async def test_after_a_crash_orders_positions_and_ids_are_the_same(tmp_path: Pat
         assert engine.orders.refused_events == 0
         identifiers = [fill.trade_id for fill in engine.record.fills]
         assert len(set(identifiers)) == len(identifiers)
+
+
+async def test_a_strategy_whose_instrument_comes_from_another_process_waits_for_it() -> None:
+    options = {"engines.strategy.deployments": [EMA]}
+    async with make_node(["strategy"], options) as made:
+        (deployment,) = made["strategy"].deployments
+        assert deployment.strategy is None
+        assert "strategy ema waits: no instrument 'TEST.SIM'" in made["strategy"].health().reasons
+        made.instruments.add(make_instrument())
+        made.bus.publish(topics.instrument("TEST.SIM"), make_instrument())
+        assert deployment.strategy is not None
+        assert deployment.status == "running"
+        assert not any("waits" in reason for reason in made["strategy"].health().reasons)
