@@ -1,6 +1,7 @@
 """The clock: readings, alerts, timers, and the order in which they fire."""
 
 import asyncio
+import random
 import time
 
 import pytest
@@ -228,12 +229,9 @@ class SteppedClock(LiveClock):
     """A live clock whose system time is set by hand; `wake` is what the loop calls."""
 
     def __init__(self) -> None:
-        super().__init__()
         self.now_ns = 1_000
         self.seen: list[tuple[str, int, int]] = []
-
-    def timestamp_ns(self) -> int:  # type: ignore[override] # the real one is a plain function
-        return self.now_ns
+        super().__init__(wall_ns=lambda: self.now_ns)
 
     def note(self, event: TimeEvent) -> None:
         self.seen.append((event.name, event.ts_event, event.ts_init))
@@ -300,3 +298,147 @@ async def test_the_live_clock_never_sleeps_through_a_step_of_the_systems() -> No
     assert clock._handle is not None
     assert clock._handle.when() - asyncio.get_running_loop().time() <= 1.0
     clock.cancel_timers()
+
+
+def test_setting_one_name_again_and_again_keeps_the_heap_small() -> None:
+    clock = TestClock()
+    seen: list[int] = []
+    for number in range(10_000):
+        clock.set_time_alert_ns("deadline", 1_000_000 + number, lambda event: seen.append(event.ts_event))
+    assert len(clock._heap) <= 65
+    clock.advance_to(2_000_000)
+    assert seen == [1_009_999]
+
+
+def test_names_are_in_the_order_in_which_the_timers_were_made() -> None:
+    clock = TestClock()
+    for name in ("a", "b", "c", "a"):
+        clock.set_time_alert_ns(name, 5, print)
+    assert clock.timer_names == ["b", "c", "a"]
+
+
+@given(st.lists(st.tuples(st.integers(0, 50), st.booleans()), max_size=60), st.integers(0, 70))
+def test_the_next_timers_are_those_that_are_due_first(timers: list[tuple[int, bool]], limit: int) -> None:
+    clock = TestClock()
+    for number, (due_ns, _) in enumerate(timers):
+        clock.set_time_alert_ns(str(number), due_ns, print)
+    for number, (_, is_cancelled) in enumerate(timers):
+        if is_cancelled:
+            clock.cancel_timer(str(number))
+    kept = [(due_ns, number) for number, (due_ns, is_cancelled) in enumerate(timers) if not is_cancelled]
+    assert clock.next_timers(limit) == [(str(number), due_ns) for due_ns, number in sorted(kept)[:limit]]
+
+
+@given(st.lists(st.tuples(st.integers(1, 20), st.booleans()), max_size=10), st.integers(1, 4), st.integers(0, 60))
+def test_advancing_a_few_events_at_a_time_equals_advancing_at_once(
+    timers: list[tuple[int, bool]], most: int, to_ns: int
+) -> None:
+    seen: list[list[tuple[str, int, int]]] = []
+    for limit in (None, most):
+        clock, fired = TestClock(), []
+        for order, (interval, repeats) in enumerate(timers):
+            (clock.set_timer_ns if repeats else clock.set_time_alert_ns)(str(order), interval, lambda event: None)
+        while True:
+            events = clock.advance_to(to_ns, most=limit)
+            fired += [(event.name, event.ts_event, event.ts_init) for event in events]
+            if limit is None or len(events) < limit:
+                break
+        assert clock.timestamp_ns() == to_ns
+        seen.append(fired)
+    assert seen[0] == seen[1]
+
+
+def test_at_least_one_event_at_a_time() -> None:
+    with pytest.raises(Invalid, match="most"):
+        TestClock().advance_to(1, most=0)
+
+
+async def test_an_earlier_timer_wakes_the_clock_earlier_and_a_later_one_changes_nothing() -> None:
+    clock = LiveClock()
+    now = clock.timestamp_ns()
+    clock.set_time_alert_ns("soon", now + 500_000_000, print)
+    first = clock._handle
+    clock.set_time_alert_ns("later", now + 600_000_000, print)
+    assert clock._handle is first
+    clock.set_time_alert_ns("sooner", now + 100_000_000, print)
+    assert clock._handle is not first
+    clock.cancel_timers()
+    assert clock._handle is None
+
+
+async def test_a_timer_set_after_a_step_forward_does_not_wait_for_the_next_look() -> None:
+    clock = SteppedClock()
+    clock.set_time_alert_ns("far", 10**15, clock.note)
+    before = clock._handle
+    clock.now_ns += 10**12
+    clock.set_time_alert_ns("soon", clock.now_ns + 1_000, clock.note)
+    assert clock._handle is not before
+    assert clock._handle is not None
+    assert clock._handle.when() - asyncio.get_running_loop().time() < 0.1
+    clock.cancel_timers()
+
+
+async def test_many_timers_due_at_once_leave_the_loop_its_turns() -> None:
+    clock = LiveClock()
+    seen: list[str] = []
+    now = clock.timestamp_ns()
+    for number in range(3_000):
+        clock.set_time_alert_ns(str(number), now, lambda event: seen.append(event.name))
+    most, before = 0, 0
+    async with asyncio.timeout(5):
+        while len(seen) < 3_000:
+            await asyncio.sleep(0)
+            most, before = max(most, len(seen) - before), len(seen)
+    assert seen == [str(number) for number in range(3_000)]
+    assert 0 < most <= 512
+    clock.cancel_timers()
+
+
+def test_timers_set_without_a_loop_wait_for_attach() -> None:
+    clock = LiveClock()
+    fired = asyncio.Event()
+    clock.set_time_alert_ns("a", 0, lambda event: fired.set())
+
+    async def run() -> None:
+        clock.attach()
+        async with asyncio.timeout(5):
+            await fired.wait()
+        clock.cancel_timers()
+
+    asyncio.run(run())
+    assert clock.timer_count == 0
+
+
+def test_timers_are_cancelled_by_the_beginning_of_their_names() -> None:
+    clock = TestClock()
+    for number in range(200):
+        clock.set_time_alert_ns(f"vpin:{number}", 5, print)
+        clock.set_time_alert_ns(f"enhanced_vpin:{number}", 5, print)
+    clock.cancel_timers("vpin:")
+    assert clock.timer_names == [f"enhanced_vpin:{number}" for number in range(200)]
+    clock.cancel_timers("enhanced_vpin:")
+    assert (clock.timer_count, clock._heap) == (0, [])
+
+
+async def test_a_live_clock_goes_on_when_only_some_timers_are_cancelled() -> None:
+    clock = LiveClock()
+    clock.attach()
+    clock.set_time_alert_ns("a:1", 0, print)
+    clock.cancel_timers("a:")
+    assert clock._handle is not None
+    clock.cancel_timers()
+    assert clock._handle is None
+
+
+@pytest.mark.soak
+def test_a_million_timers_fire_in_order_and_half_of_them_are_cancelled_before() -> None:
+    clock, draw = TestClock(), random.Random(1)
+    seen: list[int] = []
+    dues = [draw.randrange(10**12) for _ in range(1_000_000)]
+    for number, due_ns in enumerate(dues):
+        clock.set_time_alert_ns(str(number), due_ns, lambda event: seen.append(int(event.name)))
+    for number in range(0, 1_000_000, 2):
+        clock.cancel_timer(str(number))
+    clock.advance_to(10**12)
+    assert seen == sorted(range(1, 1_000_000, 2), key=lambda number: (dues[number], number))
+    assert (clock.timer_count, clock._heap) == (0, [])

@@ -244,8 +244,12 @@ class Engine[C: EngineConfig](ABC):
         policy: Policy = Policy.DROP_OLDEST,
         capacity: int = 1024,
         key: Callable[[M], Hashable] | None = None,
+        priority: Callable[[M], int] | None = None,
     ) -> Mailbox[M]:
-        """Queue every message under the pattern for an async handler that runs as a task of this engine."""
+        """Queue every message under the pattern for an async handler that runs as a task of this engine.
+
+        What is more urgent overtakes; `priority` says how urgent a message is (default: its topic's family says).
+        """
 
         async def counted(message: M) -> None:
             self.stats.inputs += 1
@@ -257,7 +261,7 @@ class Engine[C: EngineConfig](ABC):
                 raise
 
         subscription, box = self.context.bus.mailbox(
-            pattern, counted, policy=policy, capacity=capacity, key=key, owner=self.name
+            pattern, counted, policy=policy, capacity=capacity, key=key, priority=priority, owner=self.name
         )
         self._exit.callback(subscription.cancel)
         self.spawn(box.run())
@@ -319,9 +323,7 @@ class Engine[C: EngineConfig](ABC):
         return f"{self.name}:{self._timers}"
 
     def _cancel_alerts(self) -> None:
-        for name in self.clock.timer_names:
-            if name.startswith(f"{self.name}:"):
-                self.clock.cancel_timer(name)
+        self.clock.cancel_timers(f"{self.name}:")
 
     def _metered[M](self, handler: Callable[[M], object]) -> Callable[[M], Any]:
         stats, meter = self.stats, self.context.meter

@@ -1,13 +1,7 @@
-"""The node's clock: the one source of time, live or under test, with alerts and repeating timers.
+"""What every clock has: readings, and timers in a heap: setting, firing and cancelling take logarithmic time."""
 
-Times are integer nanoseconds since 1970-01-01 UTC. Timers fire in order of time, across timers; equal times in the
-order in which the timers were made. Inside a callback the clock reads the timer's own time.
-"""
-
-import asyncio
 import heapq
 import itertools
-import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -17,8 +11,8 @@ import msgspec
 from nautilus.errors import Invalid
 
 NANOSECONDS_IN_SECOND = 1_000_000_000
-LONGEST_SLEEP_SECONDS = 1.0
-"""The live clock looks at the system's clock this often, so that a step of it is noticed soon."""
+SMALL_HEAP = 64
+"""Up to so many entries the heap is never cleared of cancelled ones."""
 
 
 class TimeEvent(msgspec.Struct, frozen=True, gc=False):
@@ -33,7 +27,9 @@ TimerCallback = Callable[[TimeEvent], object]
 TimerErrorReport = Callable[[str, Exception], None]
 
 
-class _Timer:
+class Timer:
+    """One timer; an alert is one without an interval."""
+
     __slots__ = ("callback", "due_ns", "interval_ns", "name", "order", "stop_ns")
 
     def __init__(
@@ -73,8 +69,8 @@ class Clock(ABC):
 
     def __init__(self, on_error: TimerErrorReport | None = None) -> None:
         self.on_error = on_error
-        self._timers: dict[str, _Timer] = {}
-        self._heap: list[tuple[int, int, _Timer]] = []
+        self._timers: dict[str, Timer] = {}  # in the order in which they were made
+        self._heap: list[tuple[int, int, Timer]] = []  # cancelled ones stay until their time, or until they are many
         self._order = itertools.count()
         self._default_handler: TimerCallback | None = None
 
@@ -102,7 +98,7 @@ class Clock(ABC):
     @property
     def timer_names(self) -> list[str]:
         """Names of the timers and alerts that are set, in the order in which they were made."""
-        return [timer.name for timer in sorted(self._timers.values(), key=lambda timer: timer.order)]
+        return list(self._timers)
 
     @property
     def timer_count(self) -> int:
@@ -113,6 +109,20 @@ class Clock(ABC):
         """When the named timer is due next, or None if there is no such timer."""
         timer = self._timers.get(name)
         return timer.due_ns if timer else None
+
+    def next_timers(self, limit: int) -> list[tuple[str, int]]:
+        """The timers that are due first, at most `limit` of them, as (name, when due in ns); walks no others."""
+        found: list[tuple[str, int]] = []
+        heap = self._heap
+        reached = [(heap[0][:2], 0)] if heap else []  # whatever comes next is below what was found already
+        while reached and len(found) < limit:
+            (due_ns, _), place = heapq.heappop(reached)
+            if self._is_set(heap[place]):
+                found.append((heap[place][2].name, due_ns))
+            for child in (2 * place + 1, 2 * place + 2):
+                if child < len(heap):
+                    heapq.heappush(reached, (heap[child][:2], child))
+        return found
 
     def register_default_handler(self, callback: TimerCallback) -> None:
         """What timers call that were set without a callback of their own."""
@@ -142,17 +152,16 @@ class Clock(ABC):
 
     def cancel_timer(self, name: str) -> None:
         """Forget a timer; without one of that name nothing happens."""
-        self._timers.pop(name, None)
-        if len(self._heap) > 64 and len(self._heap) > 2 * len(self._timers):
-            self._heap = [entry for entry in self._heap if self._is_set(entry)]
-            heapq.heapify(self._heap)
-        self._rearm()
+        if self._timers.pop(name, None) is not None:
+            self._clear_cancelled()
 
-    def cancel_timers(self) -> None:
-        """Forget every timer."""
-        self._timers.clear()
-        self._heap.clear()
-        self._rearm()
+    def cancel_timers(self, prefix: str = "") -> None:
+        """Forget every timer, or those whose names begin with a prefix: one pass over the names, and one clearing."""
+        for name in [name for name in self._timers if name.startswith(prefix)]:
+            del self._timers[name]
+        self._clear_cancelled()
+        if not self._timers:
+            self._heap.clear()
 
     def _set(
         self, name: str, due_ns: int, interval_ns: int, stop_ns: int | None, callback: TimerCallback | None
@@ -160,23 +169,31 @@ class Clock(ABC):
         handler = callback or self._default_handler
         if handler is None:
             raise Invalid("callback", f"timer {name!r} has no callback and the clock no default handler")
-        timer = _Timer(name, due_ns, interval_ns, stop_ns, handler, next(self._order))
+        timer = Timer(name, due_ns, interval_ns, stop_ns, handler, next(self._order))
+        if self._timers.pop(name, None) is not None:
+            self._clear_cancelled()
         self._timers[name] = timer
         heapq.heappush(self._heap, (due_ns, timer.order, timer))
-        self._rearm()
 
-    def _is_set(self, entry: tuple[int, int, _Timer]) -> bool:
+    def _clear_cancelled(self) -> None:
+        """Keep the heap within twice its timers: each clearing is paid for by as many that were cancelled before."""
+        if len(self._heap) > SMALL_HEAP and len(self._heap) > 2 * len(self._timers):
+            self._heap = [entry for entry in self._heap if self._is_set(entry)]
+            heapq.heapify(self._heap)
+
+    def _is_set(self, entry: tuple[int, int, Timer]) -> bool:
         return self._timers.get(entry[2].name) is entry[2]
 
-    def _pop_due(self, until_ns: int) -> _Timer | None:
-        """Take the earliest timer due at or before `until_ns`; repeating ones are put back before they are called."""
+    def _pop_due(self, until_ns: int) -> Timer | None:
+        """Take the earliest timer due at or before `until_ns`."""
         while self._heap and self._heap[0][0] <= until_ns:
             entry = heapq.heappop(self._heap)
             if self._is_set(entry):
                 return entry[2]
         return None
 
-    def _fire(self, timer: _Timer, ts_init: int) -> TimeEvent:
+    def _fire(self, timer: Timer, ts_init: int) -> TimeEvent:
+        """Call a timer back; a repeating one is put back before."""
         event = TimeEvent(timer.name, timer.due_ns, ts_init)
         if timer.repeats_after():
             heapq.heappush(self._heap, (timer.due_ns, timer.order, timer))
@@ -189,118 +206,3 @@ class Clock(ABC):
                 raise
             self.on_error(timer.name, error)
         return event
-
-    @abstractmethod
-    def _rearm(self) -> None:
-        """The set of timers has changed."""
-
-
-class TestClock(Clock):
-    """A clock that stands still until it is told to move; moving it fires what comes due, in order.
-
-    Without `on_error` a callback that raises ends the advance: the clock stands at its time, the next advance goes on.
-
-    >>> clock = TestClock(0)
-    >>> clock.set_timer_ns("bar", 60, lambda event: print(event.ts_event, clock.timestamp_ns()))
-    >>> _ = clock.advance_time(120)
-    60 60
-    120 120
-    """
-
-    __test__ = False
-
-    def __init__(self, start_time_ns: int = 0, on_error: TimerErrorReport | None = None) -> None:
-        super().__init__(on_error)
-        self._now_ns = start_time_ns
-
-    def timestamp_ns(self) -> int:
-        """Where the clock stands."""
-        return self._now_ns
-
-    def advance_time(self, duration_ns: int) -> list[TimeEvent]:
-        """Move on by a duration; returns the events that fired."""
-        if duration_ns < 0:
-            raise Invalid("duration_ns", f"must not be negative, not {duration_ns}")
-        return self.advance_to(self._now_ns + duration_ns)
-
-    def advance_to(self, to_ns: int) -> list[TimeEvent]:
-        """Move on to a moment, firing everything due on the way, also what callbacks set; returns the events.
-
-        A moment in the past is refused: time never runs backwards.
-        """
-        if to_ns < self._now_ns:
-            raise Invalid("to_ns", f"{to_ns} is before the clock's {self._now_ns}")
-        if not self._heap or self._heap[0][0] > to_ns:
-            self._now_ns = to_ns
-            return []
-        events = []
-        while timer := self._pop_due(to_ns):
-            self._now_ns = max(self._now_ns, timer.due_ns)
-            events.append(self._fire(timer, self._now_ns))
-        self._now_ns = max(self._now_ns, to_ns)
-        return events
-
-    def set_time(self, to_ns: int) -> None:
-        """Put the clock to a moment without firing anything; timers left behind fire at the next advance."""
-        self._now_ns = to_ns
-
-    def _rearm(self) -> None:
-        pass
-
-
-class LiveClock(Clock):
-    """The machine's clock. Timers fire on the running event loop; set outside of one, they wait for `attach`.
-
-    Where the system's clock is stepped, alerts follow it; repeating timers fire once for what they missed, and go on
-    at their interval when the time was put back.
-    """
-
-    timestamp_ns = staticmethod(time.time_ns)
-
-    def __init__(self, on_error: TimerErrorReport | None = None) -> None:
-        super().__init__(on_error)
-        self._handle: asyncio.TimerHandle | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._latest_ns = 0
-
-    def attach(self, loop: asyncio.AbstractEventLoop | None = None) -> None:
-        """Fire timers on this loop (default: the running one)."""
-        self._loop = loop or asyncio.get_running_loop()
-        self._rearm()
-
-    def _rearm(self) -> None:
-        if self._handle is not None:
-            self._handle.cancel()
-            self._handle = None
-        if self._loop is None:
-            try:
-                self._loop = asyncio.get_running_loop()
-            except RuntimeError:
-                return
-        while self._heap and not self._is_set(self._heap[0]):
-            heapq.heappop(self._heap)
-        if self._heap and not self._loop.is_closed():
-            now_ns = self.timestamp_ns()
-            self._latest_ns = max(self._latest_ns, now_ns)
-            delay = max(0, self._heap[0][0] - now_ns) / NANOSECONDS_IN_SECOND
-            self._handle = self._loop.call_later(min(delay, LONGEST_SLEEP_SECONDS), self._wake)
-
-    def _wake(self) -> None:
-        self._handle = None
-        now_ns = self.timestamp_ns()
-        if now_ns < self._latest_ns:
-            self._follow_back(now_ns)
-        self._latest_ns = now_ns
-        try:
-            while timer := self._pop_due(now_ns):
-                timer.skip_missed(now_ns)
-                self._fire(timer, now_ns)
-        finally:
-            self._rearm()
-
-    def _follow_back(self, now_ns: int) -> None:
-        for timer in self._timers.values():
-            if timer.due_ns - timer.interval_ns <= self._latest_ns:  # it has begun: its start is not to come
-                timer.follow_back(now_ns)
-        self._heap = [(timer.due_ns, timer.order, timer) for timer in self._timers.values()]
-        heapq.heapify(self._heap)
