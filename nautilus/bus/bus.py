@@ -15,7 +15,8 @@ import msgspec
 from nautilus.bus.mailbox import Mailbox, Policy
 from nautilus.bus.patterns import check_pattern, is_pattern, matches
 from nautilus.errors import Conflict, Unavailable
-from nautilus.model.enums import Channel
+from nautilus.model.enums import Channel, MessagePriority
+from nautilus.model.priorities import priority as priority_of
 from nautilus.model.topics import Topic, message_type
 
 Handler = Callable[..., object]
@@ -50,7 +51,7 @@ class Subscription:
         """Deliver nothing more; a second call does nothing."""
         self._bus._remove(self)  # noqa: SLF001 - the two are one mechanism
 
-    def bound(self, topic: str) -> Handler:  # noqa: ARG002 - a tap's depends on it
+    def bound(self, topic: str) -> Handler:
         """What a route of this topic calls."""
         return self.handler
 
@@ -64,10 +65,19 @@ class _Tap(Subscription):
         return partial(self.handler, topic)
 
 
+class _Delivery(Subscription):
+    """A subscription into a mailbox, where messages wait with the priority of their topic."""
+
+    __slots__ = ()
+
+    def bound(self, topic: str) -> Handler:
+        return self.handler if self.mailbox is None else self.mailbox.entrance(priority_of(topic))
+
+
 class _Route:
     """A topic in use: its handlers as a tuple that is replaced, never changed."""
 
-    __slots__ = ("channel", "handlers", "published", "subscriptions", "topic")
+    __slots__ = ("channel", "handlers", "published", "subscriptions", "topic", "waiting")
 
     def __init__(self, topic: str) -> None:
         self.topic = topic
@@ -75,20 +85,34 @@ class _Route:
         self.published = 0
         self.subscriptions: tuple[Subscription, ...] = ()
         self.handlers: tuple[Handler, ...] = ()
+        self.waiting: tuple[Mailbox[Any], ...] = ()
 
     def add(self, subscription: Subscription) -> None:
-        self.subscriptions = (*self.subscriptions, subscription)
-        self.handlers = (*self.handlers, subscription.bound(self.topic))
+        """Taps come before the others: what those publish in their turn is carried on after what it follows from."""
+        place = len(self.subscriptions)
+        if isinstance(subscription, _Tap):
+            place = sum(isinstance(item, _Tap) for item in self.subscriptions)
+        before, after = self.subscriptions[:place], self.subscriptions[place:]
+        self.subscriptions = (*before, subscription, *after)
+        self.handlers = (*self.handlers[:place], subscription.bound(self.topic), *self.handlers[place:])
+        self._note_waiting()
 
     def remove(self, subscription: Subscription) -> None:
         kept = [pair for pair in zip(self.subscriptions, self.handlers, strict=True) if pair[0] is not subscription]
         self.subscriptions = tuple(item for item, _ in kept)
         self.handlers = tuple(handler for _, handler in kept)
+        self._note_waiting()
+
+    def _note_waiting(self) -> None:
+        boxes = (subscription.mailbox for subscription in self.subscriptions)
+        self.waiting = tuple(box for box in boxes if box is not None and box.policy is Policy.WAIT)
 
     def full_mailbox(self) -> Mailbox[Any] | None:
         """A mailbox whose publishers should wait, or None."""
-        boxes = (subscription.mailbox for subscription in self.subscriptions)
-        return next((box for box in boxes if box is not None and box.must_wait), None)
+        for box in self.waiting:
+            if box.must_wait:
+                return box
+        return None
 
 
 class Bus:
@@ -103,8 +127,9 @@ class Bus:
 
     def publish[M](self, topic: "Topic[M]", message: M) -> None:
         """Call every handler of the topic with the message, in the order in which they subscribed."""
-        route = self._routes.get(topic)
-        if route is None:
+        try:
+            route = self._routes[topic]
+        except KeyError:
             route = self._open(topic)
         route.published += 1
         for handler in route.handlers:
@@ -124,7 +149,10 @@ class Bus:
         return self._subscribe(Subscription(self, pattern, handler, owner))
 
     def tap(self, pattern: str, handler: Callable[[str, Any], object], *, owner: str = "") -> Subscription:
-        """Call `handler(topic, message)` inline with every message under the pattern, for who carries topics on."""
+        """Call `handler(topic, message)` inline with every message under the pattern, for who carries topics on.
+
+        Taps are called before a topic's other handlers, so that they see causes before what follows from them.
+        """
         return self._subscribe(_Tap(self, pattern, handler, owner))
 
     def _subscribe(self, subscription: Subscription) -> Subscription:
@@ -151,17 +179,29 @@ class Bus:
         policy: Policy = Policy.DROP_OLDEST,
         capacity: int = 1024,
         key: Callable[[M], Hashable] | None = None,
+        priority: Callable[[M], int] | None = None,
         owner: str = "",
     ) -> tuple[Subscription, Mailbox[M]]:
-        """Queue every message under the pattern for an async handler; the caller runs `mailbox.run()` as a task."""
+        """Queue every message under the pattern for an async handler; the caller runs `mailbox.run()` as a task.
+
+        Messages wait with the priority of their topic's family (`nautilus.model.priorities`), or what `priority` says.
+        """
 
         def failed(error: Exception) -> None:
             subscription.errors += 1
             self._report(owner or pattern, error, subscription.errors)
 
-        box = Mailbox(handler, policy=policy, capacity=capacity, key=key, on_error=failed)
-        subscription = self._subscribe(Subscription(self, pattern, box.put, owner, box))
+        level = priority or MessagePriority.NORMAL
+        box = Mailbox(handler, policy=policy, capacity=capacity, key=key, priority=level, on_error=failed)
+        subscription = self.deliver(pattern, box, owner=owner)
         return subscription, box
+
+    def deliver[M](self, pattern: "Topic[M]", mailbox: Mailbox[M], *, owner: str = "") -> Subscription:
+        """Leave the messages under a further pattern in a mailbox too, so that its handler sees one order of them all.
+
+        The mailbox closes with the last of its subscriptions.
+        """
+        return self._subscribe(_Delivery(self, pattern, mailbox.put, owner, mailbox))
 
     def register(self, endpoint: str, handler: Callable[[Any], Any]) -> Callable[[], None]:
         """Make `handler` the one that answers an endpoint; returns the undoing."""
@@ -241,8 +281,9 @@ class Bus:
         if subscription not in self._subscriptions:
             return
         self._subscriptions.remove(subscription)
-        if subscription.mailbox is not None:
-            subscription.mailbox.close()
+        box = subscription.mailbox
+        if box is not None and not any(other.mailbox is box for other in self._subscriptions):
+            box.close()
         for topic, route in tuple(self._routes.items()):
             if subscription in route.subscriptions:
                 route.remove(subscription)

@@ -229,3 +229,44 @@ def test_topics_that_were_only_listened_to_are_forgotten_with_the_last_listener(
     bus.publish(TOPIC, 1)
     bus.subscribe(TOPIC, print).cancel()
     assert [report.published for report in bus.statistics()] == [1]
+
+
+def test_taps_are_told_the_topic_before_the_handlers_in_the_order_in_which_they_were_made() -> None:
+    failures: list[tuple[str, str]] = []
+    bus = Bus(on_error=lambda source, error, count: failures.append((source, str(error))))
+    seen: list[Any] = []
+    bus.subscribe(TOPIC, lambda message: seen.append(("handler", message)))
+    bus.tap(topics.ALL_QUOTES, lambda topic, message: seen.append((topic, message)))
+
+    def fail(topic: str, message: Any) -> None:
+        raise ValueError(topic)
+
+    last = bus.tap(">", fail, owner="edge")
+    bus.subscribe(TOPIC, lambda message: seen.append(("late", message)))
+    bus.publish(TOPIC, 1)
+    assert seen == [(TOPIC, 1), ("handler", 1), ("late", 1)]
+    assert failures == [("edge", TOPIC)]
+    assert last.errors == 1
+    last.cancel()
+    bus.publish(TOPIC, 2)
+    assert len(failures) == 1
+
+
+async def test_waiting_publishers_wait_for_boxes_on_patterns_and_for_later_ones() -> None:
+    bus = Bus(on_error=lambda *_: None)
+    seen: list[Any] = []
+
+    async def handle(message: Any) -> None:
+        seen.append(message)
+
+    await bus.publish_waiting(TOPIC, 0)
+    subscription, box = bus.mailbox(topics.ALL_QUOTES, handle, policy=Policy.WAIT, capacity=1)
+    task = asyncio.create_task(box.run())
+    for message in range(1, 20):
+        await bus.publish_waiting(TOPIC, message)
+    await box.drain()
+    assert seen == list(range(1, 20))
+    task.cancel()
+    subscription.cancel()
+    await bus.publish_waiting(TOPIC, 20)
+    assert len(seen) == 19
