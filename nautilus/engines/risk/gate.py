@@ -124,7 +124,7 @@ class Gate:
     # -- checks, in order ----------------------------------------------------------------------------------------
 
     def lets_through(self, order: SubmitOrder | ModifyOrder) -> bool:
-        """Whether kill switch and ownership let an order pass: a killed one only where it closes what is to be closed."""
+        """Whether ownership and kill switch let an order pass; a switch lets close what it wants closed."""
         if isinstance(order, SubmitOrder):
             account_id = order.account_id
         else:

@@ -6,6 +6,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
+from nautilus.accel.kernels.student_distribution import student_distribution
 from nautilus.engines.risk.covariance import correlation, sample_covariance
 from nautilus.engines.risk.return_sample import Matrix, Vector, checked_panel
 from nautilus.errors import Invalid
@@ -51,9 +52,11 @@ def simulated_returns(
 
 
 def _uniform(draws: Matrix, copula: Copula, degrees: float) -> Matrix:
-    from scipy.special import ndtr, stdtr
+    if copula == "student":
+        return student_distribution(draws.ravel(), degrees).reshape(draws.shape)
+    from scipy.special import ndtr
 
-    uniform: Matrix = ndtr(draws) if copula == "normal" else stdtr(degrees, draws)
+    uniform: Matrix = ndtr(draws)
     return uniform
 
 

@@ -23,6 +23,7 @@ from nautilus.engines.risk.models import (
     StepRequest,
     TailRiskRequest,
 )
+from nautilus.engines.risk.option_routes import option_routes
 from nautilus.engines.risk.portfolio_risk import PortfolioRisk
 from nautilus.engines.risk.tail_risk import TailMethod, TailRisk, tail_risk
 from nautilus.engines.risk.var_backtest import VarBacktest, backtest_value_at_risk
@@ -37,7 +38,7 @@ type Id = Annotated[str, Meta(max_length=64)]
 
 def risk_routes(engine: "RiskEngine") -> list[Operation]:
     """The operations, static paths first."""
-    return [*_gate_routes(engine), *_limit_routes(engine), *_measure_routes(engine)]
+    return [*_gate_routes(engine), *_limit_routes(engine), *_measure_routes(engine), *option_routes(engine)]
 
 
 def _gate_routes(engine: "RiskEngine") -> list[Operation]:
