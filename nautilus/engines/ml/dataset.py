@@ -1,14 +1,13 @@
-"""Training data from the live stream: for each instrument the latest feature vectors and the price at each."""
+"""Training data: rows of features, the label of each and the time until which the label reaches."""
 
 import hashlib
-from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from nautilus.engines.ml.labels import fixed_horizon_returns
+from nautilus.engines.ml.history import Rows
 from nautilus.errors import NotReady
 
 Floats = NDArray[np.float64]
@@ -31,50 +30,42 @@ class Dataset(msgspec.Struct, frozen=True):
             digest.update(np.ascontiguousarray(array).tobytes())
         return digest.hexdigest()
 
+    def taken(self, rows: NDArray[np.integer] | NDArray[np.bool_]) -> "Dataset":
+        """Some of the rows, by number or by a mask."""
+        return Dataset(self.names, self.features[rows], self.labels[rows], self.starts[rows], self.ends[rows])
+
     def complete(self) -> "Dataset":
         """The rows without a missing feature."""
-        kept = np.isfinite(self.features).all(axis=1)
-        return Dataset(self.names, self.features[kept], self.labels[kept], self.starts[kept], self.ends[kept])
+        return self.taken(np.isfinite(self.features).all(axis=1))
 
 
-class History:
-    """The latest `limit` rows of one instrument: time, price and values of one feature set."""
-
-    __slots__ = ("names", "rows")
-
-    def __init__(self, names: tuple[str, ...], limit: int) -> None:
-        self.names = names
-        self.rows: deque[tuple[int, float, tuple[float, ...]]] = deque(maxlen=limit)
-
-    def labelled(self, horizon: int) -> tuple[Floats, Floats, Integers, Integers]:
-        """Features, labels, starts and ends of the rows whose label is known."""
-        rows = list(self.rows)
-        times = np.array([row[0] for row in rows], dtype=np.int64)
-        labels = fixed_horizon_returns(np.array([row[1] for row in rows]), horizon)
-        features = np.array([row[2] for row in rows], dtype=np.float64).reshape(len(rows), len(self.names))
-        return features[:-horizon], labels[:-horizon], times[:-horizon], times[horizon:]
+def check_enough(histories: Sequence[Rows], horizon: int, minimum_rows: int) -> None:
+    """Raise NotReady, with the numbers, where there are fewer than `minimum_rows` labelled rows. Cheap."""
+    count = sum(rows.labelled_count(horizon) for rows in _of_one_set(histories, horizon))
+    if count < minimum_rows:
+        raise NotReady(f"{count} labelled rows so far, {minimum_rows} are needed")
 
 
-def dataset_from_histories(histories: Iterable[History], horizon: int, minimum_rows: int) -> Dataset:
-    """One dataset of several instruments' rows, in order of time. Raises NotReady below `minimum_rows`."""
-    usable = [history for history in histories if len(history.rows) > horizon]
-    if not usable:
-        raise NotReady(f"no instrument has more than {horizon} feature vectors yet")
-    names = usable[0].names
-    parts = [history.labelled(horizon) for history in usable if history.names == names]
+def dataset_from_histories(histories: Sequence[Rows], horizon: int) -> Dataset:
+    """One dataset of several instruments' rows, in order of time. Raises NotReady where no row has a label."""
+    usable = _of_one_set(histories, horizon)
+    parts = [rows.labelled(horizon) for rows in usable]
     features, labels, starts, ends = (np.concatenate(columns) for columns in zip(*parts, strict=True))
     order = np.argsort(starts, kind="stable")
-    found = Dataset(names, features[order], labels[order], starts[order], ends[order])
-    if len(found.labels) < minimum_rows:
-        raise NotReady(f"{len(found.labels)} labelled rows so far, {minimum_rows} are needed")
-    return found
+    return Dataset(usable[0].names, features[order], labels[order], starts[order], ends[order])
 
 
 def dataset_from_rows(
     names: Sequence[str], rows: Sequence[Sequence[float | None]], prices: Sequence[float], horizon: int
 ) -> Dataset:
     """A dataset from one instrument's rows, as a user sends them; times are row numbers."""
-    history = History(tuple(names), len(rows))
-    for number, (row, price) in enumerate(zip(rows, prices, strict=True)):
-        history.rows.append((number, price, tuple(np.nan if value is None else value for value in row)))
-    return dataset_from_histories([history], horizon, 1)
+    features = np.array(rows, dtype=np.float64).reshape(len(rows), len(names))
+    values = np.column_stack([np.array(prices, dtype=np.float64), features])
+    return dataset_from_histories([Rows(tuple(names), [(0, np.arange(len(rows)), values)])], horizon)
+
+
+def _of_one_set(histories: Sequence[Rows], horizon: int) -> list[Rows]:
+    usable = [rows for rows in histories if rows.labelled_count(horizon)]
+    if not usable:
+        raise NotReady(f"no instrument has more than {horizon} feature vectors yet")
+    return [rows for rows in usable if rows.names == usable[0].names]

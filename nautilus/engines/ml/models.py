@@ -6,6 +6,7 @@ import msgspec
 from msgspec import Meta
 
 from nautilus.engines.base import EngineConfig
+from nautilus.engines.ml.network_settings import NetworkSettings
 from nautilus.model.instruments import InstrumentId
 from nautilus.model.orders import Identifier
 
@@ -22,6 +23,10 @@ class MlConfig(EngineConfig, frozen=True, kw_only=True):
     minimum_rows: Annotated[
         int, Meta(ge=20, le=1_000_000, description="Labelled rows below which training is refused.")
     ] = 200
+    kept_bytes: Annotated[
+        int,
+        Meta(ge=0, le=512 * 1024 * 1024, description="Feature vectors kept over a restart, in bytes; 0 keeps none."),
+    ] = 32 * 1024 * 1024
 
 
 class TrainingData(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -33,10 +38,15 @@ class TrainingData(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
 
 class TrainRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What to train. `horizon_bars` counts feature vectors; `embargo_seconds` follows each test period."""
+    """What to train. `horizon_bars` counts feature vectors; `embargo_seconds` follows each test period.
+
+    `penalty` is for "linear", `rounds`, `num_leaves` and `learning_rate` for "lightgbm", `network` for "mlp". The
+    target "up_probability", of a positive return, is for "mlp" alone.
+    """
 
     name: Identifier
-    kind: Literal["linear", "lightgbm"] = "linear"
+    kind: Literal["linear", "lightgbm", "mlp"] = "linear"
+    target: Literal["log_return", "up_probability"] = "log_return"
     horizon_bars: Annotated[int, Meta(ge=1, le=1000)] = 5
     folds: Annotated[int, Meta(ge=2, le=20)] = 5
     embargo_seconds: Annotated[float, Meta(ge=0, le=86_400)] = 0.0
@@ -44,6 +54,7 @@ class TrainRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     rounds: Annotated[int, Meta(ge=1, le=2000)] = 100
     num_leaves: Annotated[int, Meta(ge=2, le=255)] = 15
     learning_rate: Annotated[float, Meta(gt=0, le=1)] = 0.05
+    network: NetworkSettings = NetworkSettings()
     seed: Annotated[int, Meta(ge=0, le=2**31 - 1)] = 1
     instruments: Annotated[list[InstrumentId], Meta(max_length=1000)] | None = None
     data: TrainingData | None = None

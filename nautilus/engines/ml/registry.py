@@ -10,11 +10,15 @@ from nautilus.errors import NotFound, NotReady
 if TYPE_CHECKING:
     from nautilus.store.base import State
 
+LOADED = 16
 _VERSIONS, _WEIGHTS, _CHAMPIONS = "ml-versions", "ml-weights", "ml-champions"
 
 
 class ModelVersion(msgspec.Struct, frozen=True, kw_only=True):
-    """One trained version. `scores` are from purged folds; `target` is what it predicts, `horizon_bars` ahead."""
+    """One trained version. `scores` are from purged folds; `target` is what it predicts, `horizon_bars` ahead.
+
+    `backend` is what trained it ("numpy", "mlx", several joined by "+", "lightgbm"); `epochs` is for networks.
+    """
 
     name: str
     version: int
@@ -31,6 +35,8 @@ class ModelVersion(msgspec.Struct, frozen=True, kw_only=True):
     ts_trained: int
     source: str
     quality: str
+    backend: str = "numpy"
+    epochs: int | None = None
 
 
 class ModelRegistry:
@@ -49,13 +55,13 @@ class ModelRegistry:
             self._versions.setdefault(version.name, {})[version.version] = version
         self._champions = {name: int(data) for name, data in self._state.items(_CHAMPIONS)}
 
-    def add(self, version: ModelVersion, model: Model) -> None:
-        """Register a version; the first of a name becomes its champion."""
+    def add(self, version: ModelVersion, model: Model, weights: bytes) -> None:
+        """Register a version with its model and that model's weights; the first of a name becomes its champion."""
         key = _key(version.name, version.version)
-        self._state.put(_WEIGHTS, key, model.weights())
+        self._state.put(_WEIGHTS, key, weights)
         self._state.put(_VERSIONS, key, msgspec.json.encode(version))
         self._versions.setdefault(version.name, {})[version.version] = version
-        self._models[version.name, version.version] = model
+        self._loaded(version, model)
         if version.name not in self._champions:
             self.promote(version.name, version.version)
 
@@ -95,14 +101,21 @@ class ModelRegistry:
         return [self.version(name, version) for name, version in sorted(self._champions.items())]
 
     def model(self, version: ModelVersion) -> Model:
-        """The model itself, loaded from the store where it must be."""
+        """The model itself, loaded from the store where it must be: some milliseconds. Raises NotFound or Invalid."""
         key = (version.name, version.version)
         if key not in self._models:
             weights = self._state.get(_WEIGHTS, _key(*key))
             if weights is None:
                 raise NotFound("weights of", f"{version.name} {version.version}")
-            self._models[key] = load(version.kind, weights)
+            self._loaded(version, load(version.kind, weights))
         return self._models[key]
+
+    def _loaded(self, version: ModelVersion, model: Model) -> None:
+        """Keep a model in memory, and at most LOADED that do not predict."""
+        self._models[version.name, version.version] = model
+        idle = [key for key in self._models if self._champions.get(key[0]) != key[1]]
+        for key in idle[:-LOADED]:
+            del self._models[key]
 
 
 def _key(name: str, version: int) -> str:

@@ -50,11 +50,11 @@ def ml_routes(engine: "MlEngine") -> list[Operation]:
 
     async def promote(name: str, body: PromoteRequest) -> ModelVersion:
         """Make a version the one that predicts; an older one to roll back."""
-        return engine.registry.promote(name, body.version)
+        return await engine.promote(name, body.version)
 
     async def predict(name: str, body: PredictRequest) -> PredictResult:
         """Predict with the champion; 409 before training."""
-        return await engine.accel.run(engine.predict, name, body)
+        return await engine.predict(name, body)
 
     async def predictions(instrument_id: str) -> list[Prediction]:
         """The latest prediction of each model for an instrument; 409 before training."""

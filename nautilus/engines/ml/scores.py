@@ -45,3 +45,16 @@ def scores(predicted: Floats, realised: Floats) -> dict[str, float | None]:
         "hit_rate": hit_rate(predicted, realised),
         "out_of_sample_r2": out_of_sample_r2(predicted, realised),
     }
+
+
+def direction_scores(probabilities: Floats, realised: Floats) -> dict[str, float | None]:
+    """The same of probabilities of a rise [rows], by how far they lie from one half; they explain no variance.
+
+    `log_loss` is the mean of minus the log of the probability given to what happened, without the outcomes of zero:
+    0.693 says nothing, less is better.
+    """
+    found = scores(probabilities - 0.5, realised)
+    moved = realised != 0
+    given = np.where(realised > 0, probabilities, 1.0 - probabilities)[moved]
+    loss = float(-np.log(np.maximum(given, 1e-300)).mean()) if moved.any() else None
+    return {**found, "out_of_sample_r2": None, "log_loss": loss}

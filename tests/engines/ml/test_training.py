@@ -3,9 +3,11 @@
 import numpy as np
 import pytest
 
-from nautilus.engines.ml import LinearModel, Recipe, dataset_from_rows, scores, train
+from nautilus.engines.ml import LinearModel, NetworkSettings, Recipe, dataset_from_rows, scores, train
 from nautilus.engines.ml.training import load
 from nautilus.errors import Invalid, NotReady
+
+NETWORK = NetworkSettings(hidden=(8,), epochs=30, batch=64, learning_rate=0.01)
 
 
 def market(rows: int = 600, signal: float = 0.5, seed: int = 3) -> tuple[list[list[float]], list[float]]:
@@ -17,11 +19,11 @@ def market(rows: int = 600, signal: float = 0.5, seed: int = 3) -> tuple[list[li
     return np.column_stack([known, useless]).tolist(), prices.tolist()
 
 
-@pytest.mark.parametrize("kind", ["linear", "lightgbm"])
+@pytest.mark.parametrize("kind", ["linear", "lightgbm", "mlp"])
 def test_a_model_finds_the_feature_that_knows_something(kind: str) -> None:
     rows, prices = market()
     data = dataset_from_rows(["known", "useless"], rows, prices, 1)
-    recipe = Recipe(kind=kind, rounds=40)  # type: ignore[arg-type]
+    recipe = Recipe(kind=kind, rounds=40, network=NETWORK)  # type: ignore[arg-type]
     trained = train(recipe, data, lambda fraction, message: None)
     assert (trained.scores["information_coefficient"] or 0) > 0.25
     assert trained.importance["known"] > 2 * trained.importance["useless"]
@@ -34,11 +36,11 @@ def test_without_a_signal_validation_says_so() -> None:
     assert abs(trained.scores["information_coefficient"] or 0) < 0.15
 
 
-@pytest.mark.parametrize("kind", ["linear", "lightgbm"])
+@pytest.mark.parametrize("kind", ["linear", "lightgbm", "mlp"])
 def test_training_is_deterministic_and_weights_carry_the_whole_model(kind: str) -> None:
     rows, prices = market(200)
     data = dataset_from_rows(["a", "b"], rows, prices, 2)
-    recipe = Recipe(kind=kind, rounds=10, folds=3)  # type: ignore[arg-type]
+    recipe = Recipe(kind=kind, rounds=10, folds=3, network=NETWORK)  # type: ignore[arg-type]
     first, second = (train(recipe, data, lambda fraction, message: None) for _ in range(2))
     assert first.model.weights() == second.model.weights()
     assert first.scores == second.scores
