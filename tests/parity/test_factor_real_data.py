@@ -57,8 +57,9 @@ def alphas_in_pandas(panel):
     def rank(x):
         return x.rank(axis=1, pct=True)
 
-    def corr(x, y, n):
-        return x.rolling(n).corr(y)
+    def corr(x, y, n):  # what does not vary correlates with nothing; pandas before 3.1 gives it what rounding leaves
+        varies = [frame.rolling(n).max() > frame.rolling(n).min() for frame in (x, y)]
+        return x.rolling(n).corr(y).where(varies[0] & varies[1])
 
     def ts_rank(x, n):
         return x.rolling(n).rank(pct=True)
