@@ -72,6 +72,12 @@ class Journal(Protocol):
     def replay(self, after: int = 0) -> Iterator[tuple[int, Struct]]:
         """Every record with a sequence greater than `after`, oldest first."""
 
+    def prune(self, through: int) -> int:
+        """Forget records that a snapshot holds: what no record after sequence `through` shares a segment with.
+
+        Returns the bytes freed. Touches the disk: call it off the loop. `replay` from before it is a StoreError then.
+        """
+
 
 class State(Protocol):
     """Small current values by namespace and key: configuration, keys, snapshots, job results."""
@@ -113,6 +119,12 @@ class Catalog(Protocol):
     def list(self) -> Entries:
         """What is there, by kind and instrument. Touches the disk: call it off the loop."""
 
+    async def prune(self, before_ns: int, kind: str | None = None) -> int:
+        """Remove the days (UTC) that ended by `before_ns`, of one kind or of all; returns how many rows went.
+
+        A day goes whole or stays whole. Frames made before and not yet collected may fail. Raises StoreError.
+        """
+
 
 class Store(Protocol):
     """Everything that outlives the process."""
@@ -129,8 +141,12 @@ class Store(Protocol):
     def catalog(self) -> Catalog:
         """Market data."""
 
-    async def open(self) -> RecoveryReport:
-        """Lock, recover and start; what was found is for the caller to log."""
+    async def open(self, token: int | None = None) -> RecoveryReport:
+        """Lock, recover and start; what was found is for the caller to log.
+
+        `token` is the fencing token of who holds the lease of what is kept here; a store that machines share refuses
+        every writer with a lower one.
+        """
 
     async def close(self) -> None:
         """Write out what is pending and let go; a second call does nothing."""

@@ -1,121 +1,75 @@
-"""Market data as columns: Parquet files by kind, instrument and day, or arrays in memory."""
+"""Market data as Parquet files by kind, instrument and day."""
 
 from __future__ import annotations
 
 import asyncio
-import os
-from collections.abc import Iterable, Iterator, Mapping
+import shutil
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from io import BytesIO
-from itertools import pairwise
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-from zlib import crc32
+from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
-from nautilus.errors import Invalid, NotFound, StoreError
+from nautilus.errors import NotFound, StoreError
 from nautilus.store.base import CatalogEntry
-from nautilus.store.durable import sync_directory, sync_file
-from nautilus.store.errors import CorruptFile
-from nautilus.store.parts import DAY_NS, Part, days, decode_name, encode_name, live_parts, parse_part, part_name
+from nautilus.store.columns import DTYPES, TIME, Columns, between, by_day, checked_rows
+from nautilus.store.compaction import CompactionReport, compact_day, conflicting_column
+from nautilus.store.errors import CorruptFile, DiskRefused, disk_error
+from nautilus.store.listing import catalog_entry, day_folders, instrument_folders, leftovers
+from nautilus.store.memory_catalog import MemoryCatalog
+from nautilus.store.ordered_scan import ordered_scan
+from nautilus.store.part_files import PartFiles, Staged, discard, make_directory, publish, stage
+from nautilus.store.parts import (
+    DAY_NS,
+    PRUNED,
+    READ_ATTEMPTS,
+    Part,
+    day_start_ns,
+    days,
+    encode_name,
+    live_parts,
+)
 
 if TYPE_CHECKING:
     import polars as pl
 
-type Columns = Mapping[str, NDArray[Any]]
+__all__ = ["DTYPES", "MERGE_PARTS", "TIME", "CompactionReport", "MemoryCatalog", "ParquetCatalog"]
 
 # `list` is a method below, so that annotations name these instead.
 type Entries = list[CatalogEntry]
+type Days = list[Path]
 type Problems = list[str]
+type Progress = Callable[[int, int], None]
 
-TIME = "ts_event"
-DTYPES = frozenset(
-    f"{kind}{bits}"
-    for kind, sizes in (("int", (8, 16, 32, 64)), ("uint", (8, 16, 32, 64)), ("float", (32, 64)))
-    for bits in sizes
-) | {"bool"}
 MERGE_PARTS = 32
-TEMPORARY = ".writing"
-
-
-class MemoryCatalog:
-    """The catalog in memory, for tests and backtests."""
-
-    def __init__(self) -> None:
-        self._frames: dict[tuple[str, str], list[pl.DataFrame]] = {}
-
-    def open(self) -> None:
-        """Nothing to open."""
-
-    async def stop(self) -> None:
-        """Nothing to finish."""
-
-    async def write(self, kind: str, instrument_id: str, columns: Columns) -> None:
-        """Append rows."""
-        import polars as pl
-
-        rows = _checked(kind, instrument_id, columns)
-        if rows:
-            frame = pl.DataFrame({name: np.array(column) for name, column in columns.items()})
-            self._frames.setdefault((kind, instrument_id), []).append(frame)
-
-    def read(
-        self, kind: str, instrument_id: str, start_ns: int | None = None, end_ns: int | None = None
-    ) -> pl.LazyFrame:
-        """Rows with start_ns <= ts_event < end_ns, by ts_event; NotFound when there never were any."""
-        import polars as pl
-
-        frames = self._frames.get((kind, instrument_id))
-        if frames is None:
-            raise NotFound(f"{kind} data of", instrument_id)
-        lazy = pl.concat([frame.lazy() for frame in frames], how="diagonal_relaxed")
-        return _between(lazy, start_ns, end_ns).sort(TIME, maintain_order=True)
-
-    def list(self) -> Entries:
-        """What is there, by kind and instrument."""
-        return [
-            CatalogEntry(
-                kind=kind,
-                instrument_id=instrument_id,
-                rows=sum(frame.height for frame in frames),
-                start_ns=min(int(frame[TIME].to_numpy().min()) for frame in frames),
-                end_ns=max(int(frame[TIME].to_numpy().max()) for frame in frames),
-                bytes=int(sum(frame.estimated_size() for frame in frames)),
-                files=len(frames),
-            )
-            for (kind, instrument_id), frames in sorted(self._frames.items())
-        ]
-
-    def problems(self) -> Problems:
-        """Nothing can go wrong here."""
-        return []
 
 
 class ParquetCatalog:
     """The catalog as Parquet files under `directory`; see parts.py for their names.
 
-    One thread writes. A file appears whole or not at all (temporary name, then rename). Small files of a day are
-    merged thirty-two at a time, so that a day of many writes costs a few rewrites of each row and stays quick to read.
-    What was merged away stays until the next merge or start, for readers that hold it still.
+    One thread writes. What one call of `write` brings appears whole or not at all, each file under a temporary name
+    first. Small files of a day are merged thirty-two at a time, so that a day of many writes costs a few rewrites of
+    each row and stays quick to read; `compact` makes one file of a day that is over. What was merged away stays until
+    the next merge or start, for readers that hold it still. Reading needs neither `open` nor a lock, so that another
+    process can read what a running node writes.
     """
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self._thread: ThreadPoolExecutor | None = None
-        self._sound: set[Path] = set()
-        self._damaged: dict[Path, CorruptFile] = {}
+        self._files = PartFiles()
+        self._refusal = ""
+        self._merge_refusal = ""
+        self.refused_writes = 0
 
     def open(self) -> None:
-        """Remove what a crash left half-written. Blocks."""
-        self._directory.mkdir(parents=True, exist_ok=True)
-        for leftover in self._directory.glob(f"*/*/*/*{TEMPORARY}"):
-            leftover.unlink()
-        for day in self._directory.glob("*/*/*"):
-            if day.is_dir():
-                for part in live_parts(day)[1]:
-                    part.path.unlink()
+        """Remove what a crash left half-done and be ready to write. Blocks."""
+        make_directory(self._directory)
+        for instrument in instrument_folders(self._directory):
+            for half_removed in instrument.glob(f"*{PRUNED}"):
+                shutil.rmtree(half_removed)
+            for leftover in leftovers(instrument):
+                leftover.unlink()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="nautilus-catalog")
 
     async def stop(self) -> None:
@@ -125,84 +79,137 @@ class ParquetCatalog:
             await asyncio.to_thread(thread.shutdown)
 
     async def write(self, kind: str, instrument_id: str, columns: Columns) -> None:
-        """Append rows; durable when this returns. Raises Invalid for columns it cannot keep, and StoreError."""
-        rows = _checked(kind, instrument_id, columns)
-        if self._thread is None:
-            raise StoreError("the catalog is not open")
+        """Append rows; durable when this returns.
+
+        Raises Invalid for columns it cannot keep, and DiskRefused (a StoreError) when the disk refuses: then nothing
+        of them was kept and the same rows may be written again.
+        """
+        rows = checked_rows(kind, instrument_id, columns)
+        self._writer()
         if rows:
-            directory = self._of(kind, instrument_id)
-            await asyncio.get_running_loop().run_in_executor(self._thread, self._write, directory, columns)
+            await self._on_thread(self._write, self._of(kind, instrument_id), columns)
 
     def read(
         self, kind: str, instrument_id: str, start_ns: int | None = None, end_ns: int | None = None
     ) -> pl.LazyFrame:
         """Rows with start_ns <= ts_event < end_ns, by ts_event. Blocks: call and collect off the loop.
 
-        Raises NotFound when nothing was ever written, CorruptFile naming the file when its checksum does not match.
+        Each file is compared with its checksum before its first use in this process, and only those of the days asked
+        for. Collected with engine="streaming" any range takes little memory, however long. Raises NotFound when
+        nothing was ever written, CorruptFile naming the file when it does not hold what was written.
         """
-        import polars as pl
-
         directory = self._of(kind, instrument_id)
-        parts = [part for day in days(directory, start_ns, end_ns) for part in live_parts(day)[0]]
-        wanted = [
-            part
-            for part in parts
-            if (end_ns is None or part.start_ns < end_ns) and (start_ns is None or part.end_ns >= start_ns)
-        ]
-        if not wanted:
-            return self._nothing(directory, kind, instrument_id)
-        schemas = [self._verified_schema(part) for part in wanted]
-        if all(schema == schemas[0] for schema in schemas):
-            lazy = pl.scan_parquet([part.path for part in wanted], glob=False)
-        else:
-            scans = [pl.scan_parquet(part.path, glob=False) for part in wanted]
-            lazy = pl.concat(scans, how="diagonal_relaxed")
-        in_order = all(one.end_ns <= following.start_ns for one, following in pairwise(wanted))
-        lazy = _between(lazy, start_ns, end_ns)
-        return lazy if in_order else lazy.sort(TIME, maintain_order=True)
+        for _ in range(READ_ATTEMPTS):
+            try:
+                return self._read(directory, kind, instrument_id, start_ns, end_ns)
+            except FileNotFoundError:  # merged away or pruned since the folder was read: look again
+                continue
+        raise StoreError(f"{directory} changes faster than it can be read; try again")
 
     def list(self) -> Entries:
         """What is there, by kind and instrument; damaged files are named and not counted. Blocks."""
-        for path in [path for path in self._damaged if not path.exists()]:
-            del self._damaged[path]
-        entries = []
-        for kind in _directories(self._directory):
-            for instrument in _directories(kind):
-                entry = self._entry(kind, instrument)
-                if entry is not None:
-                    entries.append(entry)
-        return sorted(entries, key=lambda entry: (entry.kind, entry.instrument_id))
+        self._files.forget_absent_damage()
+        found = (catalog_entry(instrument, self._files) for instrument in instrument_folders(self._directory))
+        return sorted((entry for entry in found if entry), key=lambda entry: (entry.kind, entry.instrument_id))
+
+    async def compact(
+        self,
+        kind: str | None = None,
+        instrument_id: str | None = None,
+        *,
+        before_ns: int | None = None,
+        progress: Progress | None = None,
+    ) -> CompactionReport:
+        """Make one file of each day that ended by `before_ns`, by default of each but the newest day of all.
+
+        Rows, their order and their values stay as they are. Writes go on between two days; `progress` gets days done
+        and days in all, on the loop. Frames made before read on. Raises DiskRefused where the disk is full: what was
+        compacted stays so and the rest as it was.
+        """
+        chosen = await self._on_thread(self._days_before, kind, instrument_id, before_ns)
+        report = CompactionReport()
+        for done, day in enumerate(chosen, 1):
+            report += await self._on_thread(self._compact, day)
+            if progress is not None:
+                progress(done, len(chosen))
+        return report
+
+    async def prune(self, before_ns: int, kind: str | None = None) -> int:
+        """Remove the days (UTC) that ended by `before_ns`, of one kind or of all; returns how many rows went.
+
+        A day goes whole, by a rename, or stays whole. Frames made before and not yet collected fail.
+        """
+        chosen = await self._on_thread(self._days_before, kind, None, before_ns)
+        return sum([await self._on_thread(self._remove, day) for day in chosen])
 
     def problems(self) -> Problems:
-        """Damaged files that were met since the start and were still there when last listed."""
-        return [str(damage) for damage in self._damaged.values()]
+        """The disk's last refusal until it takes a write, and damaged files that were there when last listed."""
+        return [*filter(None, (self._refusal, self._merge_refusal)), *self._files.problems()]
+
+    def damage(
+        self, kind: str | None = None, instrument_id: str | None = None, progress: Progress | None = None
+    ) -> Problems:
+        """Compare every file with its checksum, whether this process did so before or not; what is wrong. Blocks."""
+        fresh = PartFiles()
+        folders = day_folders(self._directory, kind, instrument_id)
+        for done, day in enumerate(folders, 1):
+            try:
+                for part in live_parts(day)[0]:
+                    fresh.examine(part)
+            except FileNotFoundError:  # pruned meanwhile
+                pass
+            if progress is not None:
+                progress(done, len(folders))
+        return fresh.problems()
 
     def _of(self, kind: str, instrument_id: str) -> Path:
         return self._directory / encode_name(kind) / encode_name(instrument_id)
 
+    def _writer(self) -> ThreadPoolExecutor:
+        if self._thread is None:
+            raise StoreError("the catalog is not open")
+        return self._thread
+
+    async def _on_thread[**P, R](self, call: Callable[P, R], *arguments: P.args, **options: P.kwargs) -> R:
+        return await asyncio.get_running_loop().run_in_executor(self._writer(), partial(call, *arguments, **options))
+
     def _write(self, directory: Path, columns: Columns) -> None:
         import polars as pl
 
+        staged: list[Staged] = []
         try:
-            for day, rows in _by_day(columns):
-                self._append(directory / day, pl.DataFrame(dict(rows)))
+            for name, rows in by_day(columns):
+                day = directory / name
+                live = live_parts(day)[0] if day.is_dir() else []
+                sequence = max((part.last for part in live), default=0) + 1
+                staged.append(stage(day, pl.DataFrame(dict(rows)), sequence, sequence))
+            publish(staged)
         except OSError as error:
-            raise StoreError(f"{directory} could not be written: {error}") from error
+            discard(staged)
+            self.refused_writes += 1
+            refusal = DiskRefused(directory, error)
+            self._refusal = str(refusal)
+            raise refusal from error
+        self._refusal = ""
+        for one in staged:
+            self._merge_small(one.path.parent)
 
-    def _append(self, day: Path, frame: pl.DataFrame) -> None:
-        day.mkdir(parents=True, exist_ok=True)
-        live, replaced = live_parts(day)
-        sequence = max((part.last for part in live), default=0) + 1
-        _write_part(day, frame, sequence, sequence)
-        span = 1
-        while self._merge(day, span, replaced):
-            span *= MERGE_PARTS
-            replaced = []
+    def _merge_small(self, day: Path) -> None:
+        """Merge what has grown many. The rows are safe by now: a disk that refuses is a problem, no failed write."""
+        import polars as pl
+
+        try:
+            span, replaced = 1, live_parts(day)[1]
+            while self._merge(day, span, replaced):
+                span *= MERGE_PARTS
+                replaced = []
+        except (OSError, pl.exceptions.PolarsError) as error:
+            self._merge_refusal = str(DiskRefused(day, disk_error(error) or OSError(str(error)), "could not be merged"))
+        else:
+            self._merge_refusal = ""
 
     def _merge(self, day: Path, span: int, replaced: Iterable[Part]) -> bool:
         """Put the newest parts of up to `span` writes each into one, if there are enough of them."""
-        import polars as pl
-
         newest = []
         for part in reversed(live_parts(day)[0]):
             if part.last - part.first + 1 > span:
@@ -212,145 +219,67 @@ class ParquetCatalog:
             return False
         newest.reverse()
         try:
-            for part in newest:
-                self._verified_schema(part)
+            schemas = [self._files.schema(part) for part in newest]
         except CorruptFile:  # kept in `problems`; the rows just written are safe beside it
             return False
-        frames = [pl.read_parquet(part.path, glob=False) for part in newest]
-        merged = pl.concat(frames, how="diagonal_relaxed").sort(TIME, maintain_order=True)
-        _write_part(day, merged, newest[0].first, newest[-1].last)
+        if conflicting_column(schemas):
+            return False
+        merged = ordered_scan(newest, schemas).collect()
+        publish([stage(day, merged, newest[0].first, newest[-1].last)])
         for part in replaced:
             part.path.unlink(missing_ok=True)
-            self._sound.discard(part.path)
+            self._files.forget(part)
         return True
+
+    def _read(
+        self, directory: Path, kind: str, instrument_id: str, start_ns: int | None, end_ns: int | None
+    ) -> pl.LazyFrame:
+        parts = [
+            part
+            for day in days(directory, start_ns, end_ns)
+            for part in live_parts(day)[0]
+            if (end_ns is None or part.start_ns < end_ns) and (start_ns is None or part.end_ns >= start_ns)
+        ]
+        if not parts:
+            return self._nothing(directory, kind, instrument_id)
+        return between(ordered_scan(parts, [self._files.schema(part) for part in parts]), start_ns, end_ns)
 
     def _nothing(self, directory: Path, kind: str, instrument_id: str) -> pl.LazyFrame:
         """An empty frame with the columns of the newest part."""
         import polars as pl
 
-        newest = [part for day in days(directory)[-1:] for part in live_parts(day)[0]]
-        if not newest:
-            raise NotFound(f"{kind} data of", instrument_id)
-        return pl.LazyFrame(schema=self._verified_schema(newest[-1]))
+        for day in reversed(days(directory)):
+            if live := live_parts(day)[0]:
+                return pl.LazyFrame(schema=self._files.schema(live[-1]))
+        raise NotFound(f"{kind} data of", instrument_id)
 
-    def _verified_schema(self, part: Part) -> pl.Schema:
-        """Columns of a part whose checksum has been compared, once in the life of the process."""
+    def _days_before(self, kind: str | None, instrument_id: str | None, before_ns: int | None) -> Days:
+        folders = day_folders(self._directory, kind, instrument_id)
+        if before_ns is None:
+            newest = max((day_start_ns(day) for day in folders), default=0)
+            return [day for day in folders if day_start_ns(day) < newest]
+        return [day for day in folders if day_start_ns(day) + DAY_NS <= before_ns]
+
+    def _compact(self, day: Path) -> CompactionReport:
         import polars as pl
 
-        damage = self._damaged.get(part.path)
-        if damage is None:
-            try:
-                if part.path not in self._sound and _checksum(part.path) != part.checksum:
-                    damage = CorruptFile(part.path, "checksum does not match")
-                else:
-                    self._sound.add(part.path)
-                    return pl.Schema(pl.read_parquet_schema(part.path))
-            except (OSError, pl.exceptions.PolarsError) as error:
-                damage = CorruptFile(part.path, str(error))
-            self._damaged[part.path] = damage
-        raise damage
+        try:
+            return compact_day(day, self._files)
+        except (OSError, pl.exceptions.PolarsError) as error:
+            refusal = disk_error(error)
+            if refusal is None:
+                raise StoreError(f"{day} could not be compacted: {error}") from error
+            raise DiskRefused(day, refusal, "could not be compacted") from error
 
-    def _entry(self, kind: Path, instrument: Path) -> CatalogEntry | None:
-        parts: list[Part] = []
-        corrupt: list[str] = []
-        for day in days(instrument):
-            foreign = [path.name for path in day.glob("*.parquet") if parse_part(path) is None]
-            corrupt.extend(foreign)
-            for part in live_parts(day)[0]:
-                if self._looks_sound(part):
-                    parts.append(part)
-                else:
-                    corrupt.append(part.path.name)
-        if not parts and not corrupt:
-            return None
-        return CatalogEntry(
-            kind=decode_name(kind.name),
-            instrument_id=decode_name(instrument.name),
-            rows=sum(part.rows for part in parts),
-            start_ns=min((part.start_ns for part in parts), default=0),
-            end_ns=max((part.end_ns for part in parts), default=0),
-            bytes=sum(part.path.stat().st_size for part in parts),
-            files=len(parts),
-            corrupt=tuple(corrupt),
-        )
-
-    def _looks_sound(self, part: Part) -> bool:
-        """Whether both ends of a file are those of Parquet; the whole of it is compared when it is read."""
-        if part.path in self._damaged:
-            return False
-        if part.path in self._sound:
-            return True
-        with part.path.open("rb") as file:
-            head = file.read(4)
-            size = file.seek(0, os.SEEK_END)
-            file.seek(max(size - 4, 0))
-            sound = size >= 12 and head == file.read(4) == b"PAR1"
-        if not sound:
-            self._damaged[part.path] = CorruptFile(part.path, "not a whole Parquet file")
-        return sound
-
-
-def _checked(kind: str, instrument_id: str, columns: Columns) -> int:
-    """Number of rows of columns that can be kept; raises Invalid for those that cannot."""
-    encode_name(kind)
-    encode_name(instrument_id)
-    time = columns.get(TIME)
-    if time is None or time.dtype != np.int64:
-        raise Invalid(f"columns.{TIME}", "must be there, as int64 nanoseconds UTC")
-    for name, column in columns.items():
-        if column.ndim != 1 or len(column) != len(time):
-            raise Invalid(f"columns.{name}", f"must be one-dimensional with {len(time)} rows")
-        if column.dtype.name not in DTYPES:
-            raise Invalid(f"columns.{name}", f"must hold one of {', '.join(sorted(DTYPES))}, not {column.dtype.name}")
-    return len(time)
-
-
-def _by_day(columns: Columns) -> Iterator[tuple[str, Columns]]:
-    """Rows by UTC day, each day ordered by time."""
-    time = columns[TIME]
-    if np.any(time[1:] < time[:-1]):
-        order = np.argsort(time, kind="stable")
-        columns = {name: column[order] for name, column in columns.items()}
-        time = columns[TIME]
-    day_numbers = time // DAY_NS
-    for day in np.unique(day_numbers):
-        start, stop = np.searchsorted(day_numbers, [day, day + 1])
-        yield str(np.datetime64(int(day), "D")), {name: column[start:stop] for name, column in columns.items()}
-
-
-def _write_part(day: Path, frame: pl.DataFrame, first: int, last: int) -> None:
-    """Write a part so that it is there whole or not at all, also after a power cut."""
-    buffer = BytesIO()
-    frame.write_parquet(buffer, compression="zstd")
-    data = buffer.getbuffer()
-    time = frame[TIME]
-    name = part_name(int(time[0]), int(time[-1]), frame.height, first, last, crc32(data))
-    temporary = day / f"{name}{TEMPORARY}"
-    with temporary.open("wb") as file:
-        file.write(data)
-        file.flush()
-        sync_file(file.fileno())
-    temporary.rename(day / name)
-    sync_directory(day)
-
-
-def _between(lazy: pl.LazyFrame, start_ns: int | None, end_ns: int | None) -> pl.LazyFrame:
-    import polars as pl
-
-    if start_ns is not None:
-        lazy = lazy.filter(pl.col(TIME) >= start_ns)
-    if end_ns is not None:
-        lazy = lazy.filter(pl.col(TIME) < end_ns)
-    return lazy
-
-
-def _checksum(path: Path) -> int:
-    checksum = 0
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            checksum = crc32(block, checksum)
-    return checksum
-
-
-def _directories(directory: Path) -> list[Path]:
-    return sorted(path for path in directory.iterdir() if path.is_dir()) if directory.is_dir() else []
+    def _remove(self, day: Path) -> int:
+        """Take a day away; returns its rows."""
+        live, replaced = live_parts(day)
+        gone = day.with_name(f"{day.name}{PRUNED}")
+        try:
+            day.rename(gone)
+            shutil.rmtree(gone)
+        except OSError as error:
+            raise DiskRefused(day, error, "could not be removed") from error
+        for part in (*live, *replaced):
+            self._files.forget(part)
+        return sum(part.rows for part in live)

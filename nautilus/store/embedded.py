@@ -11,9 +11,11 @@ from msgspec import Struct
 
 from nautilus.errors import StoreError
 from nautilus.store.base import RecoveryReport
-from nautilus.store.catalog import MemoryCatalog, ParquetCatalog
+from nautilus.store.catalog import ParquetCatalog
+from nautilus.store.errors import DiskRefused
 from nautilus.store.journal import SEGMENT_BYTES, SegmentedJournal
 from nautilus.store.lock import DirectoryLock
+from nautilus.store.memory_catalog import MemoryCatalog
 from nautilus.store.segments import DirectorySegments, MemorySegments
 from nautilus.store.state import MemoryState, SqliteState
 
@@ -55,9 +57,10 @@ class EmbeddedStore:
         """A store that is gone with the process; `journal.bytes()` gives the exact bytes of its journal."""
         return cls(None, record_types=record_types, sync="none", segment_bytes=segment_bytes)
 
-    async def open(self) -> RecoveryReport:
+    async def open(self, token: int | None = None) -> RecoveryReport:
         """Lock the directory, recover the journal and start the threads; what was found is for the caller to log.
 
+        The lock keeps every other process out, so that a fencing `token` is not needed here.
         Raises StoreInUse when another process has the directory, CorruptFile for damage that must not be hidden.
         """
         if self._used:
@@ -69,7 +72,7 @@ class EmbeddedStore:
         except BaseException as error:
             await self.close()
             if isinstance(error, OSError):
-                raise StoreError(f"{self.directory} cannot be used: {error}") from error
+                raise DiskRefused(str(self.directory), error, "cannot be used") from error
             raise
         return report
 

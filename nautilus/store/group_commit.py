@@ -105,7 +105,11 @@ class GroupCommit:
         self._running = None
         error = asyncio.CancelledError() if done.cancelled() else done.exception()
         if error is not None:
-            self._fail(StoreError(f"the journal could not be synchronised to the disk: {error}"))
+            self._fail(
+                error
+                if isinstance(error, StoreError)
+                else StoreError(f"the journal could not be synchronised to the disk: {error}")
+            )
             return
         self.durable = target
         ready = [waiting for waiting in self._waiting if waiting.sequence <= target]

@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from nautilus.errors import StoreError
 from nautilus.store.base import RecoveryReport
-from nautilus.store.errors import CorruptFile, UnknownRecord
+from nautilus.store.errors import CorruptFile, DiskRefused, UnknownRecord
 from nautilus.store.framing import PAYLOAD_MAX_BYTES, frame, frames, next_frame
 from nautilus.store.group_commit import GroupCommit
 from nautilus.store.segments import Segments
@@ -59,6 +59,7 @@ class SegmentedJournal:
         self._number = 0
         self._size = 0
         self._older_bytes = 0
+        self._pruned_bytes = 0
         self._last_sequence = 0
 
     @property
@@ -69,7 +70,7 @@ class SegmentedJournal:
     @property
     def size_bytes(self) -> int:
         """Bytes of all segments together."""
-        return self._older_bytes + self._size
+        return self._older_bytes - self._pruned_bytes + self._size
 
     def recover(self) -> RecoveryReport:
         """Find the end of the newest segment, cut a torn last write off, and be ready to append. Blocks.
@@ -91,7 +92,7 @@ class SegmentedJournal:
     def start(self) -> None:
         """Begin group commit on the running loop."""
         if self._group_commit:
-            self._commit = GroupCommit(self._segments.sync, lambda: self._last_sequence)
+            self._commit = GroupCommit(self._sync, lambda: self._last_sequence)
 
     async def stop(self) -> None:
         """Make everything durable and close the segment; a second call does nothing."""
@@ -158,16 +159,22 @@ class SegmentedJournal:
         return self._replay(numbers, [*firsts, last + 1], after, size)
 
     def prune(self, through: int) -> int:
-        """Delete whole segments that hold no record after sequence `through`; returns the bytes freed. Blocks."""
-        numbers = self._segments.numbers()
-        freed = 0
-        for number, following in pairwise(numbers):
+        """Delete whole segments that hold no record after sequence `through`; returns the bytes freed. Blocks.
+
+        Oldest first, so that a crash leaves a shorter journal and no hole in it. May run while the loop appends.
+        Raises DiskRefused; what was deleted until then is gone.
+        """
+        before = self._pruned_bytes
+        for number, following in pairwise(self._segments.numbers()):
             if (following == self._number and not self._size) or self._first_sequence(following) > through + 1:
                 break
-            freed += self._segments.size(number)
-            self._segments.delete(number)
-        self._older_bytes -= freed
-        return freed
+            size = self._segments.size(number)
+            try:
+                self._segments.delete(number)
+            except OSError as error:
+                raise DiskRefused(self._segments.name(number), error, "could not be removed") from error
+            self._pruned_bytes += size
+        return self._pruned_bytes - before
 
     def bytes(self) -> Bytes:
         """The exact bytes of all segments, one after another."""
@@ -268,13 +275,23 @@ class SegmentedJournal:
                 data = frame(self._encode(SegmentHeader(FORMAT, self._last_sequence + 1))) + data
             self._segments.write(data)
         except OSError as error:
-            self._write_problem = f"the journal could not be written: {error}"
-            raise StoreError(self._write_problem) from error
+            refusal = DiskRefused(self._segments.name(self._number), error)
+            self._write_problem = str(refusal)
+            raise refusal from error
         except StoreError as error:
             self._failure = error
             raise
         self._size += len(data)
         self._write_problem = ""
+
+    def _sync(self) -> None:
+        try:
+            self._segments.sync()
+        except OSError as error:
+            raise StoreError(
+                f"{self._segments.name(self._number)} could not be synchronised to the disk: {error}; nothing more "
+                "counts as durable: restart this node when the disk is sound"
+            ) from error
 
     def _rotate(self) -> None:
         self._segments.open(self._number + 1, 0)

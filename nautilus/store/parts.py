@@ -5,10 +5,13 @@
 A name says the first and last `ts_event`, the rows, the range of writes that the file holds and the checksum of its
 bytes, so that listing and pruning by time need not open it and no damage goes unseen. A file that holds writes 1-32
 replaces those of 1-1, 2-2, ...: merging is one rename, and a crash in the midst of it loses and doubles nothing.
+Names that end in `.writing` (a file that is not there yet) or `.pruned` (a day that is no more) do not count.
 """
 
 from __future__ import annotations
 
+import math
+import os
 import re
 from datetime import date
 from pathlib import Path
@@ -18,6 +21,10 @@ from urllib.parse import unquote
 from nautilus.errors import Invalid
 
 SUFFIX = ".parquet"
+TEMPORARY = ".writing"
+PRUNED = ".pruned"
+READ_ATTEMPTS = 5
+"""How often a reader looks again when files are merged away under its eyes."""
 NAME_MAX_BYTES = 80
 DAY_NS = 86_400_000_000_000
 EPOCH = date(1970, 1, 1)
@@ -28,15 +35,21 @@ _PART = re.compile(r"(-?\d+)_(-?\d+)_(\d+)_(\d+)-(\d+)_([0-9a-f]{8})\.parquet")
 
 
 class Part(NamedTuple):
-    """One file of the catalog, by what its name says."""
+    """One file of the catalog, by what its name says. `folder` is that of its day, as text: paths are slow to make."""
 
-    path: Path
+    folder: str
+    name: str
     start_ns: int
     end_ns: int
     rows: int
     first: int
     last: int
     checksum: int
+
+    @property
+    def path(self) -> Path:
+        """Where it lies."""
+        return Path(self.folder, self.name)
 
 
 def encode_name(name: str) -> str:
@@ -72,19 +85,29 @@ def part_name(start_ns: int, end_ns: int, rows: int, first: int, last: int, chec
     return f"{start_ns}_{end_ns}_{rows}_{first}-{last}_{checksum:08x}{SUFFIX}"
 
 
-def parse_part(path: Path) -> Part | None:
-    """What the name of a file says, or None for a file that is not the catalog's."""
-    match = _PART.fullmatch(path.name)
+def parse_part(folder: str, name: str) -> Part | None:
+    """What the name of a file in a day's folder says, or None for a file that is not the catalog's."""
+    match = _PART.fullmatch(name)
     if match is None:
         return None
-    *numbers, checksum = match.groups()
-    start_ns, end_ns, rows, first, last = map(int, numbers)
-    return Part(path, start_ns, end_ns, rows, first, last, int(checksum, 16))
+    start_ns, end_ns, rows, first, last, checksum = match.groups()
+    return Part(folder, name, int(start_ns), int(end_ns), int(rows), int(first), int(last), int(checksum, 16))
 
 
 def live_parts(day: Path) -> tuple[list[Part], list[Part]]:
     """Parts of a day's directory in the order of their writes: those that count, and those a merged one replaced."""
-    parts = [part for path in day.iterdir() if (part := parse_part(path)) is not None]
+    folder = str(day)
+    return sorted_parts([part for name in file_names(folder) if (part := parse_part(folder, name)) is not None])
+
+
+def file_names(folder: str) -> list[str]:
+    """Names of the Parquet files in a day's folder."""
+    with os.scandir(folder) as entries:
+        return [entry.name for entry in entries if entry.name.endswith(SUFFIX)]
+
+
+def sorted_parts(parts: list[Part]) -> tuple[list[Part], list[Part]]:
+    """The same for parts already named."""
     parts.sort(key=lambda part: (part.first, -part.last))
     live: list[Part] = []
     replaced: list[Part] = []
@@ -94,16 +117,35 @@ def live_parts(day: Path) -> tuple[list[Part], list[Part]]:
 
 
 def days(directory: Path, start_ns: int | None = None, end_ns: int | None = None) -> list[Path]:
-    """Day directories that can hold rows with start_ns <= ts_event < end_ns, ascending."""
-    if not directory.is_dir():
+    """Day directories of an instrument that can hold rows with start_ns <= ts_event < end_ns, ascending."""
+    names = day_names(directory)
+    if start_ns is not None or end_ns is not None:
+        earliest = -math.inf if start_ns is None else start_ns - DAY_NS
+        latest = math.inf if end_ns is None else end_ns
+        names = [name for name in names if earliest < _start_ns(name) < latest]
+    return [directory / name for name in names]
+
+
+def day_names(directory: Path) -> list[str]:
+    """Names of an instrument's day directories, ascending."""
+    try:
+        with os.scandir(directory) as entries:
+            return sorted(entry.name for entry in entries if _DAY.fullmatch(entry.name) and entry.is_dir())
+    except (FileNotFoundError, NotADirectoryError):
         return []
-    found = []
-    for path in sorted(directory.iterdir()):
-        if _DAY.fullmatch(path.name) and path.is_dir():
-            day_ns = (date.fromisoformat(path.name) - EPOCH).days * DAY_NS
-            if (end_ns is None or day_ns < end_ns) and (start_ns is None or day_ns + DAY_NS > start_ns):
-                found.append(path)
-    return found
+
+
+def day_start_ns(day: Path) -> int:
+    """Nanoseconds UTC at which the day of a folder begins.
+
+    >>> day_start_ns(Path("1970-01-02"))
+    86400000000000
+    """
+    return _start_ns(day.name)
+
+
+def _start_ns(name: str) -> int:
+    return (date.fromisoformat(name) - EPOCH).days * DAY_NS
 
 
 def _is_text(name: str) -> bool:

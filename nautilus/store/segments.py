@@ -120,7 +120,11 @@ class DirectorySegments:
         if self._descriptor < 0:
             self._directory.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(self._path(number), os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-        os.ftruncate(descriptor, size)
+        try:
+            os.ftruncate(descriptor, size)
+        except OSError:
+            os.close(descriptor)
+            raise
         if self._descriptor >= 0:
             self._retired.append(self._descriptor)
         self._descriptor = descriptor

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from nautilus.errors import Invalid, StoreError
-from nautilus.store.errors import CorruptFile
+from nautilus.store.errors import CorruptFile, DiskRefused, database_refused
 
 VALUE_MAX_BYTES = 64 * 1024 * 1024
 TOTAL_MAX_BYTES = 1024 * 1024 * 1024
@@ -107,7 +107,7 @@ class SqliteState(MemoryState):
                 connection.close()
                 raise
         except sqlite3.OperationalError as error:
-            raise StoreError(f"{self._file} cannot be opened: {error}") from error
+            raise database_refused(self._file, error, "cannot be opened") from error
         except sqlite3.DatabaseError as error:
             raise CorruptFile(self._file, str(error)) from error
         self._connection = connection
@@ -171,7 +171,7 @@ class SqliteState(MemoryState):
         except sqlite3.Error as error:
             with self._lock:
                 self._pending = batch | self._pending
-            self._problem = f"{self._file} could not be written: {error}"
+            self._problem = str(database_refused(self._file, error, "could not be written"))
         else:
             self._problem = ""
 
@@ -200,7 +200,7 @@ def _connect(file: Path) -> sqlite3.Connection:
     try:
         file.touch(mode=0o600)
     except OSError as error:
-        raise StoreError(f"{file} cannot be opened: {error}") from error
+        raise DiskRefused(file, error, "cannot be opened") from error
     connection = sqlite3.connect(file, check_same_thread=False, timeout=5)
     try:
         connection.execute("PRAGMA journal_mode = WAL")

@@ -124,6 +124,7 @@ class StoreContract:
         await store.open()
         for number in range(1, 101):
             store.journal.append(Placed(str(number), number))
+        await store.journal.flush()
         assert [sequence for sequence, _ in await replayed(store)] == list(range(1, 101))
         assert [sequence for sequence, _ in await replayed(store, 60)] == list(range(61, 101))
         before = store.journal.size_bytes
@@ -197,6 +198,20 @@ class StoreContract:
         assert (entries[0].rows, entries[0].start_ns, entries[0].end_ns) == (2, -3, 9)
         assert (entries[1].rows, entries[1].start_ns, entries[1].end_ns) == (2, 5, DAY_NS)
         assert all(entry.bytes > 0 and entry.files > 0 and entry.corrupt == () for entry in entries)
+
+    async def test_catalog_forgets_whole_days_and_nothing_of_others(self, store: EmbeddedStore) -> None:
+        catalog = store.catalog
+        await catalog.write("trade", "A.X", ticks([5, 6, DAY_NS + 5, 2 * DAY_NS + 5]))
+        await catalog.write("quote", "A.X", ticks([5]))
+        assert await catalog.prune(2 * DAY_NS - 1, "trade") == 2
+        assert (await read(store, "trade", "A.X"))["ts_event"].to_list() == [DAY_NS + 5, 2 * DAY_NS + 5]
+        assert (await read(store, "quote", "A.X")).height == 1
+        assert await catalog.prune(2 * DAY_NS) == 2
+        assert await catalog.prune(2 * DAY_NS) == 0
+        entries = await asyncio.to_thread(catalog.list)
+        assert [(entry.kind, entry.rows, entry.start_ns) for entry in entries] == [("trade", 1, 2 * DAY_NS + 5)]
+        await catalog.write("trade", "A.X", ticks([7]))
+        assert (await read(store, "trade", "A.X"))["ts_event"].to_list() == [7, 2 * DAY_NS + 5]
 
     async def test_any_instrument_id_is_kept_apart(self, store: EmbeddedStore) -> None:
         for number, instrument_id in enumerate(ODD_IDS):

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nautilus.store import CorruptFile
+from nautilus.store import CorruptFile, DiskRefused
 from nautilus.store.catalog import MERGE_PARTS, ParquetCatalog
 from nautilus.store.parts import NAME_MAX_BYTES, decode_name, encode_name, live_parts
 from tests.store.contract import ticks
@@ -155,3 +155,60 @@ async def test_columns_of_every_kind_come_back_as_they_were(catalog: ParquetCata
     for name, column in columns.items():
         np.testing.assert_array_equal(frame[name].to_numpy(), column)
         assert frame[name].to_numpy().dtype == column.dtype
+
+
+async def test_readers_and_a_writer_do_not_disturb_one_another(catalog: ParquetCatalog, tmp_path: Path) -> None:
+    other_process = ParquetCatalog(tmp_path)
+    writing = True
+    counts: list[int] = []
+
+    def read_on() -> None:
+        while writing or len(counts) < 20:
+            reader = (catalog, other_process)[len(counts) % 2]
+            counts.append(reader.read("trade", "A.X").collect().height)
+            assert sum(entry.rows for entry in reader.list()) >= counts[-1]
+
+    await catalog.write("trade", "A.X", ticks([0]))
+    reading = asyncio.get_running_loop().run_in_executor(None, read_on)
+    for number in range(1, 8 * MERGE_PARTS):
+        await catalog.write("trade", "A.X", ticks([number]))
+    writing = False
+    await reading
+    assert counts == sorted(counts)
+    assert (await read(catalog, "trade", "A.X")).height == 8 * MERGE_PARTS
+    assert other_process.problems() == catalog.problems() == []
+
+
+async def test_an_empty_day_hides_no_columns(catalog: ParquetCatalog, tmp_path: Path) -> None:
+    await catalog.write("trade", "A.X", ticks([1]))
+    (day_of(tmp_path).parent / "1970-01-09").mkdir()
+    assert (await read(catalog, "trade", "A.X", 5)).columns == ["ts_event", "price_ticks"]
+
+
+async def test_a_file_that_cannot_be_read_now_is_not_called_damaged(
+    catalog: ParquetCatalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await catalog.write("trade", "A.X", ticks([1]))
+
+    def refuse(_: Path) -> int:
+        raise OSError(24, "Too many open files")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("nautilus.store.part_files.checksum_of", refuse)
+        with pytest.raises(DiskRefused, match=r"could not be read: Too many open files \(EMFILE\); raise the limit"):
+            await read(catalog, "trade", "A.X")
+    assert (await read(catalog, "trade", "A.X")).height == 1
+
+
+async def test_damage_is_looked_for_in_every_file_again(catalog: ParquetCatalog, tmp_path: Path) -> None:
+    await catalog.write("trade", "A.X", ticks([1]))
+    await catalog.write("quote", "A.X", ticks([1]))
+    await read(catalog, "trade", "A.X")
+    victim = (await asyncio.to_thread(live_parts, day_of(tmp_path)))[0][0].path
+    victim.write_bytes(victim.read_bytes()[:-12] + b"changed!PAR1")
+    seen: list[tuple[int, int]] = []
+    found = await asyncio.to_thread(catalog.damage, progress=lambda *one: seen.append(one))
+    assert len(found) == 1
+    assert victim.name in found[0]
+    assert seen == [(1, 2), (2, 2)]
+    assert await asyncio.to_thread(catalog.damage, "quote") == []

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nautilus.store import CorruptFile, RecoveryReport, StoreError
+from nautilus.store import CorruptFile, DiskRefused, RecoveryReport, StoreError
 from nautilus.store.framing import HEADER, frame, frames, next_frame
 from nautilus.store.journal import SegmentedJournal
 from nautilus.store.segments import DirectorySegments, MemorySegments
@@ -256,3 +256,37 @@ def test_a_partial_write_that_cannot_be_undone_ends_the_journal() -> None:
         journal.append(Done("c"))
     assert journal.problems() == ["a partial write could not be undone"]
     assert list(journal.replay()) == [(1, Done("a"))]
+
+
+class ProtectedDisk(MemorySegments):
+    """Does not let anything be removed."""
+
+    def delete(self, number: int) -> None:
+        raise OSError(30, "Read-only file system")
+
+
+def test_segments_that_cannot_be_removed_are_named_and_stay() -> None:
+    disk = ProtectedDisk()
+    journal = SegmentedJournal(disk, RECORD_TYPES, segment_bytes=200)
+    journal.recover()
+    for number in range(40):
+        journal.append(Done(str(number)))
+    size = journal.size_bytes
+    with pytest.raises(DiskRefused, match=r"segment 1 in memory could not be removed: Read-only file system \(EROFS\)"):
+        journal.prune(30)
+    assert journal.size_bytes == size == len(journal.bytes())
+    assert len(list(journal.replay())) == 40
+
+
+async def test_pruning_while_the_loop_appends_keeps_count(tmp_path: Path) -> None:
+    journal = SegmentedJournal(DirectorySegments(tmp_path), RECORD_TYPES, segment_bytes=300)
+    await asyncio.to_thread(journal.recover)
+    for number in range(300):
+        journal.append(Done(str(number)))
+    pruning = asyncio.create_task(asyncio.to_thread(journal.prune, 100))
+    for number in range(300):
+        journal.append(Done(str(number)))
+        await asyncio.sleep(0)
+    assert await pruning > 0
+    assert journal.size_bytes == len(await asyncio.to_thread(journal.bytes))
+    await journal.stop()
