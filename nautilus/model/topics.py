@@ -231,9 +231,9 @@ def compute_request(kernel: str) -> "Topic[messages.ComputeRequest]":
     return Topic(f"compute.request.{kernel}")
 
 
-def compute_result(request_id: str) -> "Topic[messages.ComputeResult]":
-    """The answer to one request."""
-    return Topic(f"compute.result.{request_id}")
+def compute_result(client: str) -> "Topic[messages.ComputeResult]":
+    """The answers to one client's requests."""
+    return Topic(f"compute.result.{client}")
 
 
 CONTROL: "Topic[messages.TradingControl]" = Topic("control.trading")
