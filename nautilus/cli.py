@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from nautilus import __version__
+from nautilus.accel_commands import accel
+from nautilus.data_commands import data
 
 if TYPE_CHECKING:
     from nautilus.accel import Compilation
@@ -18,6 +20,10 @@ if TYPE_CHECKING:
 
 SWITCH_SECONDS = 0.0005
 """How long a computing thread may keep the interpreter from the loop; Python's own 5 ms would be loop lag."""
+
+
+SUPERSEDED = 3
+"""Exit code of a node that another has taken over from: a supervisor starts it again, and it stands by."""
 
 
 class _Group(click.Group):
@@ -48,6 +54,7 @@ _config_option = click.option(
 @click.option("--host", help="Address to listen on (127.0.0.1).")
 @click.option("--port", type=int, help="Port to listen on (8001).")
 @click.option("--data-dir", help="Folder of the journal, the state and the catalog (~/.nautilus).")
+@click.option("--engines", help="Engines to load, separated by commas (all that are not disabled).")
 @click.option("--replay", type=click.Path(exists=True, path_type=Path), help="Replay recorded market data from here.")
 @click.option("--speed", help='Replay speed: "max" (the default), or a multiple of real time.')
 @click.option("--exit-after-replay", is_flag=True, help="Stop when the replay has ended.")
@@ -56,6 +63,7 @@ def serve(
     host: str | None,
     port: int | None,
     data_dir: str | None,
+    engines: str | None,
     replay: Path | None,
     speed: str | None,
     exit_after_replay: bool,
@@ -69,6 +77,8 @@ def serve(
         for key, value in {"http.host": host, "http.port": port, "store.directory": data_dir}.items()
         if value is not None
     }
+    if engines is not None:
+        overrides["load"] = [name.strip() for name in engines.split(",")]
     if replay is not None:
         overrides |= replay_overrides(replay, check_speed(speed or "max"), keeps_directory=data_dir is not None)
     elif speed is not None or exit_after_replay:
@@ -79,18 +89,19 @@ def serve(
     try:
         import uvloop
     except ImportError:
-        still_computing = asyncio.run(run)
+        code, still_computing = asyncio.run(run)
     else:
-        still_computing = uvloop.run(run)
+        code, still_computing = uvloop.run(run)
     if still_computing:
         # everything is saved; the interpreter would wait for a computation, or a compiler, that nobody waits for
         sys.stdout.flush()
         sys.stderr.flush()
-        os._exit(0)
+        os._exit(code)
+    sys.exit(code)
 
 
-async def _serve(config: "NodeConfig", is_replay: bool, exit_after_replay: bool) -> bool:
-    """Run until stopped; returns whether a thread still computes something."""
+async def _serve(config: "NodeConfig", is_replay: bool, exit_after_replay: bool) -> tuple[int, bool]:
+    """Run until stopped; returns the exit code, and whether a thread still computes something."""
     from nautilus.http.server import Server, bind
     from nautilus.node import Node
     from nautilus.replay import replay_clock, replay_ended, summary
@@ -98,7 +109,8 @@ async def _serve(config: "NodeConfig", is_replay: bool, exit_after_replay: bool)
     with bind(config.http) as listener:
         port = listener.getsockname()[1]
         host = f"[{config.http.host}]" if ":" in config.http.host else config.http.host
-        node = Node(config, clock=replay_clock() if is_replay else None, progress=_show_compilation)
+        clock = replay_clock() if is_replay else None
+        node = Node(config, clock=clock, progress=_show_compilation, address=f"{host}:{port}")
         click.echo(f"Nautilus {__version__}  http://{host}:{port}/  (API: /docs, data: {config.store.directory})")
         click.echo(f"Market data: {_describe_source(node)}")
         server = Server(node)
@@ -113,8 +125,11 @@ async def _serve(config: "NodeConfig", is_replay: bool, exit_after_replay: bool)
             (failure,) = await asyncio.gather(watcher, return_exceptions=True)
     if isinstance(failure, Exception):
         raise failure
+    if node.superseded:
+        click.echo(f"Stopped: {node.superseded}. Start it again to stand by.", err=True)
+        return SUPERSEDED, node.accel.busy > 0
     click.echo("Stopped.")
-    return node.accel.busy > 0
+    return 0, node.accel.busy > 0
 
 
 def _describe_source(node: "Node") -> str:
@@ -190,11 +205,5 @@ def config_show(config_path: Path | None) -> None:
     click.echo(as_toml(load_config(config_path)), nl=False)
 
 
-@main.command()
-def accel() -> None:
-    """Show the compute devices of this machine."""
-    from nautilus.accel import discover
-
-    for device in discover(load_mlx=True):
-        state = "" if device.available else f" (not available: {device.reason})"
-        click.echo(f"{device.backend:<6} {device.kind:<6} {device.description}{state}")
+main.add_command(accel)
+main.add_command(data)

@@ -15,7 +15,10 @@ from typing import Annotated, Any, Literal, get_args
 import msgspec
 from msgspec import Meta
 
-from nautilus.errors import ConfigError, NautilusError
+from nautilus.bus.edges.settings import EdgesConfig
+from nautilus.errors import ConfigError, Invalid, NautilusError
+from nautilus.ownership import OwnershipConfig
+from nautilus.store.postgres.settings import PostgresSettings
 
 ENVIRONMENT_PREFIX = "NAUTILUS__"
 _SUBSCRIPT = re.compile(r"\[[^\]]*\]")
@@ -43,6 +46,13 @@ class HttpConfig(_Section, frozen=True, kw_only=True):
 class StoreConfig(_Section, frozen=True, kw_only=True):
     """Where things are kept."""
 
+    backend: Annotated[
+        Literal["embedded", "postgres"],
+        Meta(
+            description='"embedded": all of it in the folder; "postgres": in PostgreSQL, and the folder holds what is '
+            "on its way there."
+        ),
+    ] = "embedded"
     directory: Annotated[
         str,
         Meta(min_length=1, description='Folder of the journal, the state and the catalog; ":memory:" keeps nothing.'),
@@ -56,6 +66,14 @@ class StoreConfig(_Section, frozen=True, kw_only=True):
     snapshot_seconds: Annotated[
         float, Meta(ge=1, le=86_400, description="How often engines save their state, so that recovery is short.")
     ] = 60.0
+    journal_retention: Annotated[
+        Literal["all", "recovery"],
+        Meta(description='"all": every record is kept; "recovery": those are removed that every snapshot holds.'),
+    ] = "all"
+    catalog_days: Annotated[
+        int, Meta(ge=0, le=36_500, description="Days of market data that are kept; 0 keeps all.")
+    ] = 0
+    postgres: PostgresSettings = PostgresSettings()
 
 
 class LogConfig(_Section, frozen=True, kw_only=True):
@@ -76,6 +94,22 @@ class AccelConfig(_Section, frozen=True, kw_only=True):
     compile_at_start: Annotated[
         bool, Meta(description="Compile all kernels before the node is ready, rather than at their first use.")
     ] = True
+    calibration: Annotated[
+        str,
+        Meta(
+            description='File of `nautilus accel calibrate`, by which work is routed; empty is its usual place, "none" '
+            "leaves every kernel to its own default."
+        ),
+    ] = ""
+    cache_bytes: Annotated[
+        int, Meta(ge=0, le=1 << 40, description="Most bytes of freed memory that MLX may keep for later.")
+    ] = 268_435_456
+    memory_bytes: Annotated[
+        int, Meta(ge=0, le=1 << 44, description="Most bytes that MLX should use; 0 leaves it to MLX.")
+    ] = 0
+    serve_requests: Annotated[
+        bool, Meta(description="Answer compute requests on the bus, of this process and, over the edge, of others.")
+    ] = True
 
 
 class NodeConfig(_Section, frozen=True, kw_only=True):
@@ -88,7 +122,17 @@ class NodeConfig(_Section, frozen=True, kw_only=True):
     store: StoreConfig = StoreConfig()
     log: LogConfig = LogConfig()
     accel: AccelConfig = AccelConfig()
+    edges: EdgesConfig = EdgesConfig()
+    ownership: OwnershipConfig = OwnershipConfig()
+    load: Annotated[
+        tuple[str, ...],
+        Meta(description="Engines to load, so that others run in other processes; none: all that are not disabled."),
+    ] = ()
     engines: Mapping[str, Any] = msgspec.field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.ownership.accounts and not self.edges.enabled:
+            raise Invalid("ownership.accounts", "needs edges.enabled: the leases are kept by the server edges.cache")
 
 
 def load_config(
@@ -123,6 +167,8 @@ def load_config(
     if not isinstance(sections, dict):
         raise ConfigError(_origin(origins, "engines"), "engines", "must be a table with one section for each engine")
     config = _convert(raw, NodeConfig, "", origins, texts)
+    if config.load:
+        _check_engines(config.load, _origin(origins, "load"))
     return msgspec.structs.replace(config, engines=_engine_sections(sections, origins, texts))
 
 
@@ -148,6 +194,14 @@ def _engine_sections(sections: Mapping[str, Any], origins: Mapping[str, str], te
             raise ConfigError(_origin(origins, key), key, f"no such engine; there are {', '.join(known)}")
         converted[name] = _convert(section, engine_type(name).config_type, key, origins, texts)
     return converted
+
+
+def _check_engines(names: tuple[str, ...], origin: str) -> None:
+    from nautilus.engines.registry import engine_entry_points
+
+    known = engine_entry_points()
+    if unknown := [name for name in names if name not in known]:
+        raise ConfigError(origin, "load", f"no such engine: {', '.join(unknown)}; there are {', '.join(known)}")
 
 
 def _read_toml(path: Path) -> dict[str, Any]:
@@ -203,6 +257,8 @@ def _convert[T](raw: Any, kind: type[T], prefix: str, origins: Mapping[str, str]
         return msgspec.convert(raw, kind)
     except msgspec.ValidationError as error:
         key, reason = _explain(str(error), kind, prefix)
+    except Invalid as error:
+        key, reason = _given(error.field or "", prefix, origins), error.reason
     except NautilusError as error:
         raise ConfigError(_origin(origins, prefix), prefix or "configuration", str(error)) from None
     text = texts.pop(key, None)
@@ -210,6 +266,13 @@ def _convert[T](raw: Any, kind: type[T], prefix: str, origins: Mapping[str, str]
         raise ConfigError(_origin(origins, key), key, reason)
     _put(raw, key.removeprefix(f"{prefix}."), text, _origin(origins, key))
     return _convert(raw, kind, prefix, origins, texts)
+
+
+def _given(field: str, prefix: str, origins: Mapping[str, str]) -> str:
+    """The dotted key of a field that a section itself refuses: the one that was given, where there is only one."""
+    inside = (key for key in origins if key == prefix or key.startswith(f"{prefix}." if prefix else ""))
+    keys = [key for key in inside if f".{key}".endswith(f".{field}")]
+    return keys[0] if len(keys) == 1 else f"{prefix}.{field}" if prefix else field
 
 
 def _explain(message: str, kind: type[Any], prefix: str) -> tuple[str, str]:

@@ -11,7 +11,6 @@ import msgspec
 from nautilus.config import NodeConfig
 from nautilus.engines.registry import engine_entry_points, engine_type
 
-
 HIDDEN = "(hidden)"
 """What is shown of a secret that is set."""
 
@@ -53,12 +52,20 @@ def _meaning(hint: Any) -> tuple[str, str]:
     description = next((meta.description for meta in metas if meta.description), "")
     signs = (("ge", ">="), ("gt", ">"), ("le", "<="), ("lt", "<"), ("pattern", "matches"))
     limits = [
-        f"{sign} {getattr(meta, name)}" for meta in metas for name, sign in signs if getattr(meta, name) is not None
+        f"{sign} {_limit(getattr(meta, name))}"
+        for meta in metas
+        for name, sign in signs
+        if getattr(meta, name) is not None
     ]
     kind = msgspec.json.schema(hint)
     if "enum" in kind:
         limits.append("one of " + ", ".join(json.dumps(value) for value in kind["enum"]))
     return description, ", ".join(limits)
+
+
+def _limit(value: Any) -> Any:
+    """0 and 0.0 are equal, so which of them an annotation holds depends on which was written down first."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _is_secret(hint: Any) -> bool:

@@ -12,37 +12,36 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, get_args
 
-import msgspec
-
 from nautilus.accel import Accelerator, Compilation
 from nautilus.bus import Bus
-from nautilus.clock import Clock, LiveClock, TestClock
+from nautilus.clock import Clock, ClockStep, LiveClock, TestClock
+from nautilus.compute import ComputeService
 from nautilus.config import NodeConfig, derive_config, load_config
 from nautilus.engines.base import Engine, EngineConfig, StopStage
 from nautilus.engines.context import Context
 from nautilus.engines.registry import engine_entry_points, engine_type, start_order
-from nautilus.errors import Conflict, NautilusError, NotFound, StoreError
+from nautilus.errors import ConfigError, Conflict, NautilusError, NotFound, StoreError
 from nautilus.jobs import Jobs
 from nautilus.log import make_logger
 from nautilus.loop_lag import LoopLag
 from nautilus.model import Deposit, InstrumentRegistry, OrderEvent, topics
-from nautilus.model.messages import ErrorAlert
+from nautilus.model.messages import ErrorAlert, SystemAlert
+from nautilus.snapshots import Snapshots
+from nautilus.store.errors import StoreInUse
+from nautilus.store.lock import DirectoryLock
 
 if TYPE_CHECKING:
+    from nautilus.cluster import Cluster
     from nautilus.store.base import Store
 
 SLOW_START_SECONDS = 5.0
 STOP_SECONDS = 3.0
+STORE_SECONDS = 15.0
+"""A store on another machine is given longer: what is not there yet stays here, and is sent at the next start."""
+DIRECTORY_SECONDS = 0.5
+"""How often a node looks whether the former owner of its accounts has let go of the folder."""
 COMPUTATION_SECONDS = 1.0
 """How long stopping waits for a computation, or a compilation, that nobody can interrupt and nobody waits for."""
-_SNAPSHOTS = "snapshots"
-
-
-class Snapshot(msgspec.Struct, frozen=True):
-    """An engine's state after the journal's record number `sequence`."""
-
-    sequence: int
-    data: bytes
 
 
 class Node:
@@ -50,7 +49,8 @@ class Node:
 
     A node is started once.
 
-    `engines` limits which engines are loaded (default: all that the configuration enables).
+    `engines` limits which engines are loaded (default: all that the configuration enables); `address` ("host:port") is
+    where the node answers, for others to know.
     """
 
     def __init__(
@@ -61,19 +61,26 @@ class Node:
         store: "Store | None" = None,
         engines: Iterable[str] | None = None,
         progress: Callable[[Compilation], None] | None = None,
+        address: str = "",
     ) -> None:
         self.config = config or load_config(environment={})
         types = self._select(engines)
         self.log = make_logger(self.config.log, self.config.name)
         self.bus = Bus(on_error=self._handler_failed)
-        self.clock = clock or LiveClock(on_error=self._timer_failed)
+        self.clock = clock or LiveClock(on_error=self._timer_failed, on_step=self._clock_stepped)
         self.store = store or self._make_store(types)
-        self.accel = Accelerator(self.config.accel.threads)
+        accel = self.config.accel
+        self.accel = Accelerator(accel.threads, cache_bytes=accel.cache_bytes, memory_bytes=accel.memory_bytes)
+        self.compute = ComputeService(self.bus, self.accel, self.clock)
         self.jobs = Jobs(self.clock, self.store)
         self.loop_lag = LoopLag()
         self.instruments = InstrumentRegistry()
         self.ready = False
         self.became_ready = asyncio.Event()
+        self.cluster: Cluster | None = None
+        self.superseded = ""
+        """Why this node must end: another has taken its accounts over. Empty while none has."""
+        self.was_superseded = asyncio.Event()
         self.started_ns = 0
         self.context = Context(
             node_id=self.config.name,
@@ -90,7 +97,9 @@ class Node:
         self.engines: dict[str, Engine[Any]] = {
             name: types[name](self._section(name, types[name]), self.context) for name in start_order(types)
         }
+        self.address = address
         self._progress = progress
+        self._snapshots = Snapshots(self.config.store, self.store, self.clock, self.log)
         self._snapshot_task: asyncio.Task[None] | None = None
         self._was_started = False
         self._recovered = False
@@ -99,13 +108,22 @@ class Node:
 
     def _private_node(self, overrides: Mapping[str, Any], *, clock: Clock, engines: Iterable[str]) -> "Node":
         """A node of its own that keeps nothing, configured like this one but for `overrides` (dotted keys)."""
-        settings = {"store.directory": ":memory:", "accel.compile_at_start": False, **overrides}
+        settings = {
+            "store.directory": ":memory:",
+            "store.backend": "embedded",
+            "accel.compile_at_start": False,
+            "accel.calibration": "none",
+            "accel.serve_requests": False,
+            "edges.enabled": False,
+            "ownership.accounts": [],
+            **overrides,
+        }
         return Node(derive_config(self.config, settings), clock=clock, engines=engines)
 
     def _select(self, names: Iterable[str] | None) -> dict[str, type[Engine[Any]]]:
         if names is not None:
             return {name: engine_type(name) for name in names}
-        types = {name: engine_type(name) for name in engine_entry_points()}
+        types = {name: engine_type(name) for name in self.config.load or engine_entry_points()}
         return {name: kind for name, kind in types.items() if self._section(name, kind).enabled}
 
     def _section(self, name: str, kind: type[Engine[Any]]) -> EngineConfig:
@@ -116,10 +134,18 @@ class Node:
         from nautilus.store.embedded import EmbeddedStore
 
         records = (*get_args(OrderEvent), Deposit, *(record for kind in types.values() for record in kind.record_types))
-        if self.config.store.directory == ":memory:":
+        store = self.config.store
+        if store.backend == "postgres":
+            if store.directory == ":memory:":
+                raise ConfigError("store", "store.directory", 'must be a folder where store.backend is "postgres"')
+            from nautilus.store.postgres import PostgresStore
+
+            return PostgresStore(
+                store.postgres, Path(store.directory).expanduser(), record_types=records, sync=store.sync
+            )
+        if store.directory == ":memory:":
             return EmbeddedStore.in_memory(record_types=records)
-        directory = Path(self.config.store.directory).expanduser()
-        return EmbeddedStore(directory, record_types=records, sync=self.config.store.sync)
+        return EmbeddedStore(Path(store.directory).expanduser(), record_types=records, sync=store.sync)
 
     def __getitem__(self, name: str) -> Engine[Any]:
         try:
@@ -148,20 +174,33 @@ class Node:
             raise
 
     async def _start(self) -> None:
+        if self.config.edges.enabled:
+            await self._compile()  # before it stands by: taking over must be quick
+            await self._take_over()
         await self._open_store()
         self.jobs.recover()
         self.loop_lag.start()
         if isinstance(self.clock, LiveClock):
             self.clock.attach()
-        await self._compile()
+        if self.cluster is None:
+            await self._compile()
         for engine in self._healthy():
             await self._guard(engine, engine.prepare(), "prepare")
+        if self.cluster is not None:
+            await self.cluster.begin()
+            await self.cluster.learn()
         for engine in self._healthy():
             await self._set_up(engine)
         await self._recover()
         self._recovered = True
+        if self.config.accel.serve_requests:
+            self.compute.start()
+        if self.cluster is not None:
+            await self.cluster.tell()
         for engine in reversed(self._running()):
             await self._guard(engine, engine.activate(), "activate")
+        if self.cluster is not None:
+            await self.cluster.join()
         self.started_ns = self.clock.timestamp_ns()
         if not isinstance(self.clock, TestClock):
             self._snapshot_task = asyncio.get_running_loop().create_task(self._snapshot_regularly())
@@ -169,9 +208,41 @@ class Node:
         self.became_ready.set()
         self.log.info("node.ready", engines=[name for name, engine in self.engines.items() if engine.running])
 
+    async def _take_over(self) -> None:
+        """Find the others, and wait until this node owns the accounts that it is to trade."""
+        from nautilus.cluster import Cluster
+
+        cluster = self.cluster = await Cluster.make(
+            self.config, self.context, engines=tuple(self.engines), on_superseded=self._supersede
+        )
+        cluster.http = self.address
+        if cluster.ownership is not None:
+            self.context.why_not_owner = cluster.ownership.why_not_owner
+            self.log.info("node.standing_by", accounts=list(cluster.ownership.leases))
+        await cluster.take_over()
+        if cluster.ownership is not None and self.config.store.backend == "embedded":
+            await self._wait_for_directory()
+
+    async def _wait_for_directory(self) -> None:
+        """A former owner that is frozen still has the folder open; the lease is ours, so it ends once it goes on."""
+        told = False
+        while reason := await asyncio.to_thread(_in_use, self.config.store.directory):
+            if not told:
+                self.log.warning("node.waits_for_store", reason=reason)
+            told = True
+            await asyncio.sleep(DIRECTORY_SECONDS)
+
+    def _supersede(self, reason: str) -> None:
+        """Another node trades these accounts: what this one holds is old, and none of it may be written any more."""
+        self.superseded = reason
+        self.ready = False
+        self.log.critical("node.superseded", reason=reason)
+        self.was_superseded.set()
+
     async def _open_store(self) -> None:
+        owner = self.cluster.ownership if self.cluster is not None else None
         try:
-            report = await self.store.open()
+            report = await self.store.open(owner.token if owner is not None else None)
         except NautilusError:
             raise
         except Exception as error:
@@ -186,6 +257,8 @@ class Node:
     async def _compile(self) -> None:
         for engine in self.engines.values():
             self.accel.register(engine.kernels)
+        await self.accel.run(self._register_routed)
+        await self._load_calibration()
         if not self.config.accel.compile_at_start:
             return
         failures = (await self.accel.compile(self._progress)).failures
@@ -194,6 +267,20 @@ class Node:
             if broken:
                 engine.failure = f"kernels do not compile: {'; '.join(broken)}"
                 self.log.error("engine.disabled", engine=engine.name, reason=engine.failure)
+
+    async def _load_calibration(self) -> None:
+        if self.config.accel.calibration == "none":
+            return
+        absent = self.accel.calibrated.reason
+        path = await self.accel.run(_calibration_path, self.config.accel.calibration)
+        found = await self.accel.load_calibration(path)
+        if found.reason not in ("", absent):
+            self.log.warning("accel.calibration_not_used", path=found.path, reason=found.reason)
+
+    def _register_routed(self) -> None:
+        from nautilus.accel.kernels import all_kernels
+
+        self.accel.register_routed(all_kernels())
 
     def _healthy(self) -> list[Engine[Any]]:
         return [engine for engine in self.engines.values() if engine.failure is None]
@@ -227,7 +314,7 @@ class Node:
         known: dict[str, int] = {}
         for engine in self._running():
             try:
-                known[engine.name] = self._restore(engine)
+                known[engine.name] = self._snapshots.restore(engine)
             except Exception as error:  # noqa: BLE001 - whatever it is, the others come up
                 await self._disable(engine, error, "restore")
         listeners = [engine for engine in self._running() if type(engine).recover is not Engine.recover]
@@ -242,15 +329,6 @@ class Node:
                 except Exception as error:  # noqa: BLE001 - whatever it is, the others come up
                     listeners = [other for other in listeners if other is not engine]
                     await self._disable(engine, error, "recover")
-
-    def _restore(self, engine: Engine[Any]) -> int:
-        """Hand the engine its snapshot; returns the number of the last record that is in it."""
-        data = self.store.state.get(_SNAPSHOTS, engine.name)
-        if data is None:
-            return 0
-        snapshot = msgspec.msgpack.decode(data, type=Snapshot)
-        engine.restore(snapshot.data)
-        return snapshot.sequence
 
     # -- stop ----------------------------------------------------------------------------------------------------
 
@@ -271,11 +349,16 @@ class Node:
             for engine in reversed(self.engines.values()):
                 if engine.stop_stage is stage:
                     await self._within(engine.stop(), engine.name)
+        if self.cluster is not None:
+            await self._within(self.cluster.leave(), "edges")
+        await self._within(self.compute.stop(), "compute")
         await self._within(self.jobs.close(), "jobs")
         self.loop_lag.stop()
         self.clock.cancel_timers()
         self.accel.close()
-        await self._within(self.store.close(), "store")
+        await self._within(self.store.close(), "store", STORE_SECONDS)
+        if self.cluster is not None:
+            await self._within(self.cluster.release(), "cluster")
         await self._within(self.accel.closed(), "accel", COMPUTATION_SECONDS)
 
     async def _within(self, step: Awaitable[None], name: str, seconds: float = STOP_SECONDS) -> None:
@@ -287,36 +370,17 @@ class Node:
         except Exception:
             self.log.exception("stop.failed", part=name)
 
-    # -- snapshots -----------------------------------------------------------------------------------------------
-
     async def snapshot(self) -> None:
         """Save the state of every engine that keeps one, so that recovery starts there."""
-        taken: dict[str, Snapshot] = {}
-        for engine in self.engines.values():
-            data = self._taken(engine)
-            if data is not None:
-                taken[engine.name] = Snapshot(self.store.journal.last_sequence, data)
-                await asyncio.sleep(0)  # each engine's work is a stall of its own, not one of them all
-        if not taken:
-            return
-        await self.store.journal.flush()
-        for name, snapshot in taken.items():
-            self.store.state.put(_SNAPSHOTS, name, msgspec.msgpack.encode(snapshot))
-        await self.store.state.flush()
-
-    def _taken(self, engine: Engine[Any]) -> bytes | None:
-        """The engine's snapshot; one that fails keeps its older one, and the others get theirs."""
-        try:
-            return engine.snapshot() if engine.running else None
-        except Exception:
-            self.log.exception("snapshot.failed", engine=engine.name)
-            return None
+        if not self.superseded:
+            await self._snapshots.take(self.engines.values())
 
     async def _snapshot_regularly(self) -> None:
         while True:
             await asyncio.sleep(self.config.store.snapshot_seconds)
             try:
                 await self.snapshot()
+                await self._snapshots.prune(self.engines.values())
             except Exception:
                 self.log.exception("snapshot.failed")
 
@@ -336,5 +400,36 @@ class Node:
         finally:
             self._is_alerting = False
 
+    def _clock_stepped(self, step: ClockStep) -> None:
+        """Somebody set the machine's clock: whoever measures time by it should know."""
+        self.log.warning("clock.stepped", size_ns=step.size_ns)
+        alert = SystemAlert(
+            ts_event=step.ts,
+            source="clock",
+            severity="warning",
+            code="clock_stepped",
+            message=f"the machine's clock was set by {step.size_ns / 1e9:+.6f} s",
+        )
+        self.bus.publish(topics.system_alert("clock"), alert)
+
     def _timer_failed(self, name: str, error: Exception) -> None:
         self.log.error("timer.failed", timer=name, exc_info=error)
+
+
+def _calibration_path(configured: str) -> Path:
+    from nautilus.accel.measurements import default_path
+
+    return Path(configured).expanduser() if configured else default_path()
+
+
+def _in_use(directory: str) -> str:
+    """Who has the folder of an embedded store open; nothing where nobody has, or there is no such folder yet."""
+    lock = DirectoryLock()
+    try:
+        lock.acquire(Path(directory).expanduser())
+    except StoreInUse as error:
+        return str(error)
+    except OSError:
+        return ""  # opening it says what is wrong
+    lock.release()
+    return ""

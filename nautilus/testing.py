@@ -25,7 +25,8 @@ def make_node(
 ) -> "Node":
     """A node with some engines, in memory unless a directory is given, on a TestClock unless another clock is given.
 
-    `options` maps dotted keys ("engines.vpin.window") to values. Kernels compile at first use.
+    `options` maps dotted keys ("engines.vpin.window") to values. Kernels compile at first use, and nobody's
+    compute requests are answered.
     """
     from nautilus.node import Node
 
@@ -34,6 +35,8 @@ def make_node(
         "store.directory": directory,
         "log.level": "warning",
         "accel.compile_at_start": False,
+        "accel.serve_requests": False,
+        "accel.calibration": "none",
         **({"engines.marketdata.source": "none"} if "marketdata" in names else {}),
         **(options or {}),
     }

@@ -152,7 +152,7 @@ def test_the_shell_commands_of_the_page_exist(page: Path) -> None:
 
 def check_command(line: str, arguments: list[str]) -> None:
     command: click.Command = command_line
-    while isinstance(command, click.Group):
+    while isinstance(command, click.Group) and (arguments or not command.invoke_without_command):
         found = command.commands.get(arguments.pop(0))
         assert found is not None, line
         command = found

@@ -450,3 +450,43 @@ async def test_jobs_run_fail_cancel_and_are_remembered(tmp_path: Path) -> None:
     async with Node(config, engines=[]) as node:
         assert [job.status for job in node.jobs.all()] == ["succeeded", "failed", "cancelled"]
         assert node.jobs.start("good", good).id == "good-4"
+
+
+async def test_records_that_every_snapshot_holds_are_pruned_where_nobody_wants_them_kept(tmp_path: Path) -> None:
+    options = {"store.journal_retention": "recovery"}
+    async with make_node(["recorder", "follower"], options, directory=str(tmp_path)) as node:
+        pruned: list[int] = []
+        node.store.journal.prune = lambda through: pruned.append(through) or 0
+        prune = node._snapshots.prune
+        node["recorder"].note("one")
+        await prune(node.engines.values())
+        assert pruned == []  # nothing is in a snapshot yet
+        await node.snapshot()
+        node["recorder"].note("two")
+        await prune(node.engines.values())
+        node["follower"].snapshot = lambda: None
+        await node.snapshot()
+        await prune(node.engines.values())
+        assert pruned == [1, 1]  # the follower's snapshot still ends at the first
+    async with make_node(["recorder"], directory=str(tmp_path)) as node:
+        node.store.journal.prune = pruned.append
+        await node._snapshots.prune(node.engines.values())
+        assert len(pruned) == 2
+
+
+async def test_old_days_of_the_catalog_are_pruned_once_a_day(tmp_path: Path) -> None:
+    async with make_node(["recorder"], {"store.catalog_days": 7}, directory=str(tmp_path)) as node:
+        asked: list[int] = []
+
+        async def note(before_ns: int) -> int:
+            asked.append(before_ns)
+            return 0
+
+        node.store.catalog.prune = note
+        day_ns = 86_400 * 10**9
+        for _ in range(3):
+            await node._snapshots.prune(node.engines.values())
+        node.clock.advance_time(day_ns)
+        await node._snapshots.prune(node.engines.values())
+        today = node.clock.timestamp_ns() // day_ns
+        assert asked == [(today - 8) * day_ns, (today - 7) * day_ns]

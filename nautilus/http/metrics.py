@@ -8,6 +8,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector
 
 if TYPE_CHECKING:
+    from nautilus.cluster import ClusterReport
     from nautilus.engines.base import EngineStatistics
     from nautilus.node import Node
 
@@ -47,6 +48,8 @@ class _NodeMetrics:
             yield GaugeMetricFamily("nautilus_loop_lag_p99_seconds", "Loop lag over the last minute", lag.p99)
         yield from self._engines()
         yield from self._bus()
+        if node.cluster is not None:
+            yield from self._edges(node.cluster.report())
         yield CounterMetricFamily(
             "nautilus_journal_records", "Records in the journal", node.store.journal.last_sequence
         )
@@ -81,6 +84,32 @@ class _NodeMetrics:
         for family, count in totals.items():
             published.add_metric([family], count)
         yield published
+
+    def _edges(self, report: "ClusterReport") -> Iterator[Metric]:
+        label = ["channel"]
+        connected = GaugeMetricFamily("nautilus_edge_connected", "1 when the server answers", labels=label)
+        sent = CounterMetricFamily("nautilus_edge_sent", "Messages sent to other processes", labels=label)
+        queued = GaugeMetricFamily("nautilus_edge_queued", "Messages that wait for the server", labels=label)
+        dropped = CounterMetricFamily("nautilus_edge_dropped", "Messages that gave way or were refused", labels=label)
+        received = CounterMetricFamily("nautilus_edge_received", "Messages from other processes", labels=label)
+        dead = CounterMetricFamily("nautilus_edge_dead_letters", "What could not be read or handled", labels=label)
+        for edge in report.edges.channels if report.edges is not None else ():
+            connected.add_metric([edge.channel], float(edge.connected))
+            if edge.outbound is not None:
+                sent.add_metric([edge.channel], edge.outbound.sent)
+                queued.add_metric([edge.channel], edge.outbound.queued)
+                dropped.add_metric([edge.channel], sum(edge.outbound.dropped.values()))
+            if edge.inbound is not None:
+                received.add_metric([edge.channel], edge.inbound.received)
+                dead.add_metric([edge.channel], edge.inbound.dead_letters)
+        yield from (connected, sent, queued, dropped, received, dead)
+        peers = len(report.presence.peers) if report.presence is not None else 0
+        yield GaugeMetricFamily("nautilus_peers", "Other instances that are there", peers)
+        if report.ownership is not None:
+            owner = GaugeMetricFamily("nautilus_account_owned", "1 where this node may trade", labels=["account"])
+            for lease in report.ownership.leases:
+                owner.add_metric([lease.name.partition(":")[2]], float(lease.held))
+            yield owner
 
 
 def _buckets(stats: "EngineStatistics") -> list[tuple[str, float]]:

@@ -89,17 +89,18 @@ class Server:
         serving = asyncio.create_task(self._server.serve(sockets=[listener]))
         starting = asyncio.create_task(self.node.start())
         waiting = asyncio.create_task(until.wait() if until else asyncio.Event().wait())
+        superseded = asyncio.create_task(self.node.was_superseded.wait())
         try:
-            await asyncio.wait({serving, starting}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({serving, starting, superseded}, return_when=asyncio.FIRST_COMPLETED)
             if starting.done():
                 starting.result()
-            await asyncio.wait({serving, waiting}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({serving, waiting, superseded}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             self.stop()
-            for task in (starting, waiting):
+            for task in (starting, waiting, superseded):
                 task.cancel()
             try:
-                await asyncio.gather(starting, waiting, return_exceptions=True)
+                await asyncio.gather(starting, waiting, superseded, return_exceptions=True)
                 await serving
             finally:
                 await self.node.stop()

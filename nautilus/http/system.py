@@ -6,14 +6,14 @@ import msgspec
 from msgspec import Meta
 
 from nautilus import __version__
-from nautilus.accel import Compilation, Device, discover
 from nautilus.bus import TopicStatistics
-from nautilus.clock import TestClock
+from nautilus.cluster import ClusterReport
 from nautilus.engines.base import Health
 from nautilus.engines.operation import Operation, get, post
-from nautilus.errors import Unavailable
+from nautilus.errors import NotFound, Unavailable
+from nautilus.http.accel import accel_operations
+from nautilus.http.clock import clock_operations
 from nautilus.jobs import Job
-from nautilus.loop_lag import LoopLagReport
 from nautilus.model.enums import Channel
 
 if TYPE_CHECKING:
@@ -47,24 +47,6 @@ class BusReport(msgspec.Struct, frozen=True, kw_only=True):
     topics_total: int
 
 
-class ClockReport(msgspec.Struct, frozen=True, kw_only=True):
-    """The node's time, and how late the loop is."""
-
-    kind: str
-    timestamp_ns: int
-    utc: str
-    timers: int
-    loop_lag: LoopLagReport
-
-
-class AccelReport(msgspec.Struct, frozen=True, kw_only=True):
-    """Devices and kernels."""
-
-    devices: list[Device]
-    kernels: list[str]
-    compilation: Compilation
-
-
 def system_operations(node: "Node") -> list[Operation]:
     """The node-wide operations."""
 
@@ -76,6 +58,10 @@ def system_operations(node: "Node") -> list[Operation]:
         """Whether the node is up; 503 while it starts or stops."""
         if not node.ready:
             state = node.accel.compilation
+            if node.superseded:
+                raise Unavailable(node.superseded)
+            if node.cluster is not None and state.done == state.total and (reason := node.cluster.standing_by()):
+                raise Unavailable(f"standing by: {reason}")
             raise Unavailable(
                 f"starting: {state.done} of {state.total} kernels compiled" if state.total else "not started"
             )
@@ -87,6 +73,7 @@ def system_operations(node: "Node") -> list[Operation]:
             market_data=node.context.source.description,
             problems=[
                 *node.store.problems(),
+                *(node.cluster.problems() if node.cluster is not None else []),
                 *(f"{name}: {reason}" for name, report in health.items() for reason in report.reasons),
             ],
         )
@@ -113,23 +100,11 @@ def system_operations(node: "Node") -> list[Operation]:
             topics_total=len(topics),
         )
 
-    async def clock() -> ClockReport:
-        """The node's time."""
-        return ClockReport(
-            kind="test" if isinstance(node.clock, TestClock) else "live",
-            timestamp_ns=node.clock.timestamp_ns(),
-            utc=node.clock.utc_now().isoformat(),
-            timers=node.clock.timer_count,
-            loop_lag=node.loop_lag.report(),
-        )
-
-    async def accel() -> AccelReport:
-        """Devices found and kernels registered."""
-        return AccelReport(
-            devices=await node.accel.run(discover),
-            kernels=[kernel.name for kernel in node.accel.kernels],
-            compilation=node.accel.compilation,
-        )
+    async def cluster() -> ClusterReport:
+        """This node among others: who is there, what crosses, who may trade. 404 for a node without edges."""
+        if node.cluster is None:
+            raise NotFound("cluster of", node.config.name)
+        return node.cluster.report()
 
     async def jobs() -> list[Job]:
         """Every job kept, oldest first."""
@@ -149,8 +124,9 @@ def system_operations(node: "Node") -> list[Operation]:
         get("/engines", engines),
         get("/engines/{name}", engine),
         get("/bus", bus),
-        get("/clock", clock),
-        get("/accel", accel),
+        get("/cluster", cluster),
+        *clock_operations(node),
+        *accel_operations(node),
         get("/jobs", jobs),
         get("/jobs/{job_id}", job),
         post("/jobs/{job_id}/cancel", cancel),

@@ -75,7 +75,8 @@ class StrategyEngine(Engine[StrategyEngineConfig]):
             changed=self._deployment_changed,
         )
         self._traded: set[str] = set()
-        self._patient = "marketdata" not in self.context.loaded  # instruments come from another process, in their time
+        self._patient = "marketdata" not in self.context.loaded
+        """The market is in another process: instruments come in their time, and changes of books may be missed."""
         for instrument in self.instruments:
             self._add_instrument(instrument)
         self.subscribe(topics.ALL_INSTRUMENTS, self._add_instrument)
@@ -181,6 +182,8 @@ class StrategyEngine(Engine[StrategyEngineConfig]):
             self.subscribe(topics.quote(instrument.id), book.on_quote)
             self.subscribe(topics.trade(instrument.id), book.on_trade)
             self.subscribe(topics.book(instrument.id), book.on_delta)
+            if self._patient:
+                self.subscribe(topics.depth(instrument.id), book.on_depth)
         for deployment in self.deployments:
             if deployment.waits_for:
                 deployment.revive(patient=True)

@@ -11,7 +11,7 @@ from nautilus.engines.strategy.observed_market import ObservedMarket
 from nautilus.engines.strategy.queue_position import QueueModel
 from nautilus.engines.strategy.resting import RestingLevel, RestingSide, StopSide, WorkingOrder
 from nautilus.model.enums import OrderType, Side, TimeInForce
-from nautilus.model.market import BookDelta, Quote, Trade
+from nautilus.model.market import BookDelta, BookDepth, Quote, Trade
 
 MARKET_TAKES = "market_takes_displayed"
 LIMIT_TAKES = "limit_takes_displayed"
@@ -127,11 +127,22 @@ class Matching:
         """A level's new size. Matching waits for the end of a group of deltas."""
         self.market.apply_delta(delta)
         if self.orders:
-            level = (self._buys if delta.side is Side.BUY else self._sells).get(delta.price_ticks)
-            if level is not None:
-                level.show(delta.size_lots, self._queue)
+            self._show(delta.side, delta.price_ticks, delta.size_lots)
             if delta.last:
                 self._react()
+
+    def on_depth(self, depth: BookDepth) -> None:
+        """The top of the book, for a feed of which changes may be missed: one from another process."""
+        missed = self.market.apply_depth(depth)
+        if missed and self.orders:
+            for side, price, lots in missed:
+                self._show(side, price, lots)
+            self._react()
+
+    def _show(self, side: Side, price_ticks: int, lots: int) -> None:
+        level = (self._buys if side is Side.BUY else self._sells).get(price_ticks)
+        if level is not None:
+            level.show(lots, self._queue)
 
     def on_trade(self, trade: Trade) -> None:
         """A trade: it triggers stops, and reaches resting orders at its price or better."""

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from nautilus.engines.strategy.ladder import LadderSide
 from nautilus.model.enums import Side
-from nautilus.model.market import BookDelta, Quote
+from nautilus.model.market import BookDelta, BookDepth, Quote
 
 
 class ObservedMarket:
@@ -41,6 +41,29 @@ class ObservedMarket:
         taken = self._taken[delta.side]
         if taken:
             taken.pop(delta.price_ticks, None)
+
+    def apply_depth(self, depth: BookDepth) -> list[tuple[Side, int, int]]:
+        """Take in the top of the book as it stands: right again as far as it reaches, whatever changes were missed.
+
+        Returns what was not known: side, price and new lots of each level.
+        """
+        self.has_depth = True
+        missed: list[tuple[Side, int, int]] = []
+        for side, shown in ((Side.BUY, depth.bids), (Side.SELL, depth.asks)):
+            ladder, taken = self._ladders[side], self._taken[side]
+            levels = dict(shown)
+            gone = []
+            for price, _ in ladder:
+                if shown and side * (price - shown[-1][0]) < 0:
+                    break
+                if price not in levels:
+                    gone.append(price)
+            for price, lots in (*((price, 0) for price in gone), *shown):
+                if ladder.get(price) != lots:
+                    ladder.set(price, lots)
+                    taken.pop(price, None)
+                    missed.append((side, price, lots))
+        return missed
 
     def best(self, side: Side) -> int | None:
         """Best displayed price of a side, None while there is none."""

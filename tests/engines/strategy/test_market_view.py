@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from nautilus.engines.strategy.ladder import LadderSide
 from nautilus.engines.strategy.observed_market import ObservedMarket
-from nautilus.model import BookDelta, Side
+from nautilus.model import BookDelta, BookDepth, Side
 from nautilus.testing import make_quote
 
 levels = st.lists(st.tuples(st.integers(-20, 20), st.integers(0, 5)), max_size=60)
@@ -85,3 +85,20 @@ def test_an_empty_side_has_no_best_price() -> None:
     assert market.best(Side.BUY) is None
     assert market.best(Side.SELL) == 10_001
     assert list(market.levels(Side.BUY)) == []
+
+
+@given(levels, levels)
+def test_depth_puts_right_what_was_missed_as_far_as_it_reaches(
+    seen: list[tuple[int, int]], missed: list[tuple[int, int]]
+) -> None:
+    market = make_market(*((Side.SELL, price, lots) for price, lots in seen))
+    known = {price: lots for price, lots in dict(seen).items() if lots}
+    true = sorted((price, lots) for price, lots in (dict(seen) | dict(missed)).items() if lots)
+    shown = tuple(true[:5])
+    changed = market.apply_depth(BookDepth("TEST.SIM", (), shown, 0, 0))
+    assert market.apply_depth(BookDepth("TEST.SIM", (), shown, 0, 0)) == []
+    reach = shown[-1][0] if shown else None
+    after = [(price, lots) for price, lots, _ in market.levels(Side.SELL)]
+    beyond = sorted((price, lots) for price, lots in known.items() if reach is not None and price > reach)
+    assert after == [*shown, *beyond]
+    assert all(known.get(price, 0) != lots for _, price, lots in changed)
