@@ -38,6 +38,8 @@ SLOW_START_SECONDS = 5.0
 STOP_SECONDS = 3.0
 STORE_SECONDS = 15.0
 """A store on another machine is given longer: what is not there yet stays here, and is sent at the next start."""
+EDGES_SECONDS = 8.0
+"""Servers that are frozen are given their time each way; what could not be sent must still be closed on the disk."""
 DIRECTORY_SECONDS = 0.5
 """How often a node looks whether the former owner of its accounts has let go of the folder."""
 COMPUTATION_SECONDS = 1.0
@@ -201,6 +203,8 @@ class Node:
             await self._guard(engine, engine.activate(), "activate")
         if self.cluster is not None:
             await self.cluster.join()
+        if self.superseded:
+            raise Conflict(self.superseded)
         self.started_ns = self.clock.timestamp_ns()
         if not isinstance(self.clock, TestClock):
             self._snapshot_task = asyncio.get_running_loop().create_task(self._snapshot_regularly())
@@ -218,19 +222,19 @@ class Node:
         cluster.http = self.address
         if cluster.ownership is not None:
             self.context.why_not_owner = cluster.ownership.why_not_owner
-            self.log.info("node.standing_by", accounts=list(cluster.ownership.leases))
         await cluster.take_over()
-        if cluster.ownership is not None and self.config.store.backend == "embedded":
-            await self._wait_for_directory()
+        if cluster.ownership is not None:
+            await self._wait_for_directory(cluster)
 
-    async def _wait_for_directory(self) -> None:
+    async def _wait_for_directory(self, cluster: "Cluster") -> None:
         """A former owner that is frozen still has the folder open; the lease is ours, so it ends once it goes on."""
-        told = False
         while reason := await asyncio.to_thread(_in_use, self.config.store.directory):
-            if not told:
+            if reason != cluster.waits_for_store:
                 self.log.warning("node.waits_for_store", reason=reason)
-            told = True
+            cluster.waits_for_store = reason
             await asyncio.sleep(DIRECTORY_SECONDS)
+            await cluster.take_over()  # the lease may have been lost meanwhile
+        cluster.waits_for_store = ""
 
     def _supersede(self, reason: str) -> None:
         """Another node trades these accounts: what this one holds is old, and none of it may be written any more."""
@@ -242,7 +246,7 @@ class Node:
     async def _open_store(self) -> None:
         owner = self.cluster.ownership if self.cluster is not None else None
         try:
-            report = await self.store.open(owner.token if owner is not None else None)
+            report = await self.store.open(await owner.take() if owner is not None else None)
         except NautilusError:
             raise
         except Exception as error:
@@ -350,7 +354,7 @@ class Node:
                 if engine.stop_stage is stage:
                     await self._within(engine.stop(), engine.name)
         if self.cluster is not None:
-            await self._within(self.cluster.leave(), "edges")
+            await self._within(self.cluster.leave(), "edges", EDGES_SECONDS)
         await self._within(self.compute.stop(), "compute")
         await self._within(self.jobs.close(), "jobs")
         self.loop_lag.stop()
@@ -367,13 +371,15 @@ class Node:
                 await step
         except TimeoutError:
             self.log.warning("stop.timed_out", part=name, seconds=seconds)
+        except NautilusError as error:  # it says all there is to say
+            self.log.error("stop.failed", part=name, reason=str(error))
         except Exception:
             self.log.exception("stop.failed", part=name)
 
     async def snapshot(self) -> None:
         """Save the state of every engine that keeps one, so that recovery starts there."""
         if not self.superseded:
-            await self._snapshots.take(self.engines.values())
+            await self._snapshots.take(self.engines.values(), lambda: not self.superseded)
 
     async def _snapshot_regularly(self) -> None:
         while True:

@@ -75,7 +75,13 @@ def prune(directory: Path, before_ns: int, kind: str | None, yes: bool) -> None:
 @click.argument("path", type=click.Path(exists=True, path_type=Path))
 @click.option("--tick", help="Tick size of the instruments of tick files (0.01, or what instruments.json says).")
 @click.option("--lot", help="Lot size of the instruments of tick files (1, or what instruments.json says).")
-@click.option("--bad-rows", type=click.Choice(["refuse", "skip"]), default="refuse", show_default=True)
+@click.option(
+    "--bad-rows",
+    type=click.Choice(["refuse", "skip"]),
+    default="refuse",
+    show_default=True,
+    help="What a row that makes no sense does: end the import, or be left out and counted.",
+)
 @click.option("--append", is_flag=True, help="Add rows even where the catalog holds some of that time already.")
 @store_options
 def import_command(directory: Path, path: Path, tick: str | None, lot: str | None, bad_rows: str, append: bool) -> None:

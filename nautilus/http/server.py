@@ -92,7 +92,7 @@ class Server:
         superseded = asyncio.create_task(self.node.was_superseded.wait())
         try:
             await asyncio.wait({serving, starting, superseded}, return_when=asyncio.FIRST_COMPLETED)
-            if starting.done():
+            if starting.done() and not self.node.superseded:
                 starting.result()
             await asyncio.wait({serving, waiting, superseded}, return_when=asyncio.FIRST_COMPLETED)
         finally:

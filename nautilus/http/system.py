@@ -60,7 +60,7 @@ def system_operations(node: "Node") -> list[Operation]:
             state = node.accel.compilation
             if node.superseded:
                 raise Unavailable(node.superseded)
-            if node.cluster is not None and state.done == state.total and (reason := node.cluster.standing_by()):
+            if node.cluster is not None and (reason := node.cluster.standing_by()):
                 raise Unavailable(f"standing by: {reason}")
             raise Unavailable(
                 f"starting: {state.done} of {state.total} kernels compiled" if state.total else "not started"
