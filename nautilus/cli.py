@@ -81,6 +81,7 @@ def serve(
         overrides["load"] = [name.strip() for name in engines.split(",")]
     if replay is not None:
         overrides |= replay_overrides(replay, check_speed(speed or "max"), keeps_directory=data_dir is not None)
+        overrides |= {"edges.enabled": False, "ownership.accounts": []}  # nobody else is to trade on what is past
     elif speed is not None or exit_after_replay:
         raise click.UsageError("--speed and --exit-after-replay go with --replay.")
     config = load_config(config_path, overrides)

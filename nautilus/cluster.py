@@ -20,7 +20,7 @@ from nautilus.bus.edges.presence import InstanceInfo, Presence, PresenceChange, 
 from nautilus.bus.edges.redis import RedisEdges
 from nautilus.bus.edges.reports import EdgesReport
 from nautilus.bus.edges.retained_messages import RetainedMessages, RetainedReport
-from nautilus.errors import Unavailable
+from nautilus.errors import StoreError, Unavailable
 from nautilus.model import topics
 from nautilus.model.enums import Quality
 from nautilus.model.instruments import Instrument
@@ -33,8 +33,12 @@ if TYPE_CHECKING:
     from nautilus.engines.context import Context
 
 _INSTRUMENTS = "cluster.instruments"
+_MARKET = "cluster.market"
 _ASK_SECONDS = 2.0
 """How long a start waits for the cache server before it goes on with what it knows itself."""
+_LOOK_SECONDS = 0.5
+"""How often a node that stands by looks whether it still does so for the same reason."""
+_GOODBYE_SECONDS = 2.0
 
 
 class ClusterReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,11 +68,16 @@ class Cluster:
         self.http = ""
         """Where this node answers, "host:port"; told to the others."""
         self.ownership: Ownership | None = None
+        self.waits_for_store = ""
+        """Who still has the store open that this node, the owner by now, is to open; empty where nobody has."""
         self._config = config
         self._context = context
         self._engines = engines
         self._cache = cache
         self._untold: list[tuple[str, Any]] = []
+        self._store_is_open = False
+        self._store_problem = ""
+        self._following: asyncio.Task[None] | None = None
         self._started_ns = context.clock.timestamp_ns()
         prefix = config.edges.prefix
         if config.ownership.accounts:
@@ -97,13 +106,27 @@ class Cluster:
     # -- life ----------------------------------------------------------------------------------------------------
 
     async def take_over(self) -> None:
-        """Stand by until this node owns its accounts; others see it waiting."""
+        """Stand by until this node owns its accounts; others see it waiting, and the log says for what."""
         self.presence.start()
-        if self.ownership is not None:
-            await self.ownership.take()
+        if self.ownership is None:
+            return
+        taking = asyncio.get_running_loop().create_task(self.ownership.take(), name="take over")
+        told = ""
+        try:
+            while not taking.done():
+                await asyncio.wait({taking}, timeout=_LOOK_SECONDS)
+                reason = self.ownership.waits_for()
+                if reason not in ("", told):
+                    told = reason
+                    self._context.log.info("node.standing_by", reason=reason)
+        finally:
+            taking.cancel()
+            await asyncio.gather(taking, return_exceptions=True)
+        taking.result()
+        self._context.log.info("node.owns", accounts=list(self.ownership.leases), fencing=self.ownership.token)
 
     async def begin(self) -> None:
-        """The store is open: enter this node as the owner. Raises Conflict where it must not be."""
+        """The store is open: enter this node as the owner. Raises Conflict where it must not be one."""
         if self.ownership is not None:
             await self.ownership.begin(self._context.store.state)
 
@@ -113,12 +136,16 @@ class Cluster:
         From its own store what it knew when it last ran, then from the cache server what is known now. Without a server
         it goes on with the former.
         """
+        self._store_is_open = True
         for _, data in self._context.store.state.items(_INSTRUMENTS):
             with suppress(msgspec.DecodeError):  # of another version: the server, or who defined it, will tell it again
                 self._context.instruments.add(msgspec.json.decode(data, type=Instrument))
+        self._recall_source()
+        self._following = asyncio.get_running_loop().create_task(self._follow_source(), name="market source")
         try:
             async with asyncio.timeout(_ASK_SECONDS):
                 await self.presence.beat()
+                self._adopt_source()
                 retained = await self.retained.load()
         except (Unavailable, TimeoutError) as error:
             self._context.log.warning("cluster.cache_server_away", error=str(error))
@@ -145,33 +172,39 @@ class Cluster:
         await self.edges.start()
 
     async def leave(self) -> None:
-        """Send what waits, say good-bye, give up the leases; a second call does nothing."""
-        await self.edges.stop()
-        await self.retained.stop()
-        await self.presence.stop()
+        """Send what waits, then say good-bye; a second call does nothing."""
+        if self._following is not None:
+            self._following.cancel()
+            await asyncio.gather(self._following, return_exceptions=True)
+        try:
+            await self.edges.stop()
+        finally:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_GOODBYE_SECONDS):
+                    await asyncio.gather(self.retained.stop(), self.presence.stop())
 
     async def release(self) -> None:
         """The store is closed: let the next owner have the accounts at once."""
-        if self.ownership is not None:
-            await self.ownership.release()
-        await self._cache.aclose()
+        self._store_is_open = False
+        try:
+            if self.ownership is not None:
+                await self.ownership.release()
+        finally:
+            await self._cache.aclose()
 
     # -- how it stands -------------------------------------------------------------------------------------------
 
     def standing_by(self) -> str:
-        """Why this node waits for its accounts, or nothing where it does not."""
+        """Why this node waits before it trades its accounts, or nothing where it does not."""
         if self.ownership is None:
             return ""
-        report = self.ownership.report()
-        waiting = [lease for lease in report.leases if not lease.held]
-        owners = [f"owned by {lease.holder}" if lease.holder else "not free yet" for lease in waiting]
-        names = [lease.name.partition(":")[2] for lease in waiting]
-        return "; ".join(f"account {name} is {owner}" for name, owner in zip(names, owners, strict=True))
+        return self.ownership.waits_for() or self.waits_for_store
 
     def problems(self) -> list[str]:
         """What is wrong with any part."""
         owning = self.ownership.problems() if self.ownership is not None else []
-        return [*owning, *self.presence.problems(), *self.retained.problems(), *self.edges.problems()]
+        own = [f"cluster: {text}" for text in (*map(self._same_name, self._namesakes()), self._store_problem) if text]
+        return [*owning, *own, *self.presence.problems(), *self.retained.problems(), *self.edges.problems()]
 
     def report(self) -> ClusterReport:
         """Every part."""
@@ -208,25 +241,71 @@ class Cluster:
             self._context.log.info("cluster.left", instance=info.instance, engines=info.engines)
         for info in change.joined:
             self._context.log.info("cluster.joined", instance=info.instance, engines=info.engines)
-        self._adopt_source()
+        for info in self._namesakes():
+            if info in change.joined:
+                self._context.log.error("cluster.same_name", reason=self._same_name(info))
+
+    def _namesakes(self) -> list[InstanceInfo]:
+        """Living nodes that take this one's messages from it. One that stands by for our accounts takes none yet."""
+        ours = [info for info in self.presence.peers() if info.node == self._config.name]
+        return ours if self.ownership is None else [info for info in ours if info.accounts and self.ownership.token]
+
+    def _same_name(self, info: InstanceInfo) -> str:
+        return (
+            f"another node is named {info.node!r} too ({info.instance}), so that each hears only a part of what others "
+            "say; give each a name of its own"
+        )
 
     def _adopt_source(self) -> None:
-        """Market data of another process rest on what that process says; silence makes them stale, not unknown."""
+        """Market data of another process rest on what that process says; silence makes them stale, not unknown.
+
+        The text names the node, which is the same over restarts: a model's rows are told apart by it. Of several nodes
+        with a market the present one stays.
+        """
         if "marketdata" in self._engines:
             return
-        for info in self.presence.peers():
-            if "marketdata" in info.engines and info.market not in ("", Quality.NONE):
-                self._context.source.set(Quality(info.market), f"{info.description} (from {info.node})")
-                return
+        source = self._context.source
+        found = {
+            f"{info.description} (from {info.node})": Quality(info.market)
+            for info in sorted(self.presence.peers(), key=lambda info: info.node)
+            if "marketdata" in info.engines and info.market not in ("", Quality.NONE)
+        }
+        if not found:
+            return
+        description = source.description if source.description in found else next(iter(found))
+        source.set(found[description], description)
+        self._keep(_MARKET, "source", description.encode())
+
+    async def _follow_source(self) -> None:
+        """A process is there before its market is, and its market may change: neither is a change of who is there."""
+        while True:
+            await asyncio.sleep(self.presence.interval_seconds / 2)
+            self._adopt_source()
+
+    def _recall_source(self) -> None:
+        """Until the process with the market is heard of, its data are taken to be what they were; how good, is open."""
+        known = self._context.store.state.get(_MARKET, "source")
+        source = self._context.source
+        if known is not None and source.quality is Quality.NONE and "marketdata" not in self._engines:
+            source.set(Quality.NONE, known.decode())
 
     def _received(self, topic: str, message: Any, _source: str) -> None:
         """Before a message of another process is published here."""
         self.retained.disregard(topic, message)
         if isinstance(message, Instrument):
             self._context.instruments.add(message)
-            state, data = self._context.store.state, msgspec.json.encode(message)
-            if state.get(_INSTRUMENTS, message.id) != data:
-                state.put(_INSTRUMENTS, message.id, data)
+            self._keep(_INSTRUMENTS, message.id, msgspec.json.encode(message))
+
+    def _keep(self, namespace: str, key: str, value: bytes) -> None:
+        """Remember for the next start. A store that refuses keeps nobody from hearing the message."""
+        if not self._store_is_open:
+            return
+        try:
+            if self._context.store.state.get(namespace, key) != value:
+                self._context.store.state.put(namespace, key, value)
+            self._store_problem = ""
+        except StoreError as error:
+            self._store_problem = str(error)
 
     def _is_own(self, instance: str) -> bool:
         """Whether an earlier run of this node was the instance: of what it said, its store knows more."""

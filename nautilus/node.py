@@ -32,6 +32,7 @@ from nautilus.store.lock import DirectoryLock
 
 if TYPE_CHECKING:
     from nautilus.cluster import Cluster
+    from nautilus.ownership import Ownership
     from nautilus.store.base import Store
 
 SLOW_START_SECONDS = 5.0
@@ -224,16 +225,16 @@ class Node:
             self.context.why_not_owner = cluster.ownership.why_not_owner
         await cluster.take_over()
         if cluster.ownership is not None:
-            await self._wait_for_directory(cluster)
+            await self._wait_for_directory(cluster, cluster.ownership)
 
-    async def _wait_for_directory(self, cluster: "Cluster") -> None:
+    async def _wait_for_directory(self, cluster: "Cluster", ownership: "Ownership") -> None:
         """A former owner that is frozen still has the folder open; the lease is ours, so it ends once it goes on."""
         while reason := await asyncio.to_thread(_in_use, self.config.store.directory):
             if reason != cluster.waits_for_store:
                 self.log.warning("node.waits_for_store", reason=reason)
             cluster.waits_for_store = reason
             await asyncio.sleep(DIRECTORY_SECONDS)
-            await cluster.take_over()  # the lease may have been lost meanwhile
+            await ownership.take()  # a lease may have been lost meanwhile
         cluster.waits_for_store = ""
 
     def _supersede(self, reason: str) -> None:
@@ -386,7 +387,8 @@ class Node:
             await asyncio.sleep(self.config.store.snapshot_seconds)
             try:
                 await self.snapshot()
-                await self._snapshots.prune(self.engines.values())
+                if not self.superseded:
+                    await self._snapshots.prune(self.engines.values())
             except Exception:
                 self.log.exception("snapshot.failed")
 

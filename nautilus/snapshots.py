@@ -1,7 +1,7 @@
 """Snapshots of engines, so that a recovery need not replay the whole journal; and what is not needed beside them."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -45,8 +45,11 @@ class Snapshots:
         engine.restore(snapshot.data)
         return snapshot.sequence
 
-    async def take(self, engines: Iterable[Engine[Any]]) -> None:
-        """Save the state of every engine that keeps one; what it rests on is durable first."""
+    async def take(self, engines: Iterable[Engine[Any]], may_write: Callable[[], bool] = lambda: True) -> None:
+        """Save the state of every engine that keeps one; what it rests on is durable first.
+
+        `may_write` is asked last of all: while the journal is flushed another node may have taken this one's place.
+        """
         taken: dict[str, Snapshot] = {}
         for engine in engines:
             data = self._taken(engine)
@@ -56,6 +59,8 @@ class Snapshots:
         if not taken:
             return
         await self._store.journal.flush()
+        if not may_write():
+            return
         for name, snapshot in taken.items():
             self._store.state.put(_NAMESPACE, name, msgspec.msgpack.encode(snapshot))
         await self._store.state.flush()

@@ -4,12 +4,15 @@ import { get, post, throttled } from "./api.js";
 import { candles, line } from "./chart.js";
 import { number, percent, price } from "./format.js";
 import { Header } from "./header.js";
+import { Poller } from "./poller.js";
 import { Stream } from "./stream.js";
+import { SystemPart } from "./system.js";
 import { alertOf, makeTables, showAccount, showBook } from "./views.js";
 
 const ALERTS = ["toxicity", "flash_crash", "margin_call", "risk_alert", "risk_breach", "system_alert", "error_alert"];
 const FAMILIES = ["instrument", "quote", "vpin", "enhanced_vpin", "portfolio", "position", "order", "fill", "control"];
 const SPECS = ["1s", "60s", "100t", "5000v"];
+const OWNERS = { prices: "marketdata", chart: "marketdata", orders: "strategy", fills: "strategy", positions: "portfolio", toxicity: "vpin", buckets: "vpin" };
 const KEPT = { fills: 200, alerts: 200, tape: 40, bars: 400, buckets: 200 };
 const DRAW_MS = 100;
 
@@ -33,11 +36,14 @@ const state = {
   selected: null,
   spec: "1s",
   wrongs: new Map(),
+  wasLive: false,
 };
 const dirty = new Set();
 const tick = (id) => state.instruments.get(id)?.tick_size ?? null;
 const tables = makeTables(tick, { choose: select, cancel });
 const header = new Header({ failed: addOwnAlert, changed: () => ordersSoon() });
+const poller = new Poller();
+const system = new SystemPart({ poller, header, failed: addOwnAlert });
 const scheme = location.protocol === "https:" ? "wss:" : "ws:";
 const stream = new Stream(`${scheme}//${location.host}/websocket/stream`, {
   message: receive,
@@ -53,6 +59,7 @@ async function read(name, action) {
   try {
     await action();
     state.wrongs.delete(name);
+    tables[name]?.say("");
   } catch (error) {
     state.wrongs.set(name, error.message);
     tables[name]?.say(error.message);
@@ -60,9 +67,36 @@ async function read(name, action) {
   mark(name);
 }
 
-const readOrders = () => read("orders", async () => { state.orders = await get("/strategy/orders?limit=100"); });
-const readFills = () => read("fills", async () => { state.fills = await get(`/strategy/fills?limit=${KEPT.fills}`); });
-const readEngines = () => read("engines", async () => { state.engines = await get("/engines"); });
+/** Why an engine cannot be asked, or nothing where it can. */
+function whyNotAsked(engine) {
+  const health = state.engines.find((one) => one.engine === engine);
+  if (!health) return `The ${engine} engine is not in this process.`;
+  return health.status === "down" ? `The ${engine} engine is not running.` : "";
+}
+
+/** As `read`, of an engine: one that is in another process, or does not run, is not asked. */
+function readOf(engine, name, action) {
+  return read(name, async () => {
+    const why = whyNotAsked(engine);
+    if (why) throw new Error(why);
+    await action();
+  });
+}
+
+const readOrders = () => readOf("strategy", "orders", async () => { state.orders = await get("/strategy/orders?limit=100"); });
+const readFills = () => readOf("strategy", "fills", async () => { state.fills = await get(`/strategy/fills?limit=${KEPT.fills}`); });
+const readTradingState = () => readOf("risk", "trading", readTrading);
+const readEngines = () => read("engines", async () => {
+  state.engines = await get("/engines");
+  for (const [name, engine] of Object.entries(OWNERS)) {
+    const why = whyNotAsked(engine);
+    if (why) {
+      state.wrongs.set(name, why);
+      tables[name]?.say(why);
+    }
+  }
+  mark("chart", "buckets");
+});
 const ordersSoon = throttled(readOrders, 1000);
 
 async function readInstruments() {
@@ -94,14 +128,14 @@ async function readTrading() {
 }
 
 async function reload() {
+  await readEngines();
   await Promise.all([
-    read("prices", readPrices),
-    read("toxicity", readToxicity),
-    read("positions", readAccounts),
-    read("trading", readTrading),
+    readOf("marketdata", "prices", readPrices),
+    readOf("vpin", "toxicity", readToxicity),
+    readOf("portfolio", "positions", readAccounts),
+    readTradingState(),
     readOrders(),
     readFills(),
-    readEngines(),
   ]);
   const first = state.quotes.keys().next().value ?? state.instruments.keys().next().value;
   if (state.selected === null && first) select(first);
@@ -141,11 +175,11 @@ async function readSelected() {
   state.buckets = [];
   mark("book", "chart", "tape", "buckets");
   await Promise.all([
-    read("chart", async () => {
+    readOf("marketdata", "chart", async () => {
       const bars = await get(`/marketdata/bars/${path}?spec=${spec}&limit=${KEPT.bars}`);
       if (id === state.selected && spec === state.spec) state.bars = bars;
     }),
-    read("book", async () => {
+    readOf("marketdata", "book", async () => {
       const book = await get(`/marketdata/book/${path}?depth=10`);
       if (id === state.selected && state.book === null) state.book = book;
     }),
@@ -155,7 +189,7 @@ async function readSelected() {
 
 function readBuckets() {
   const id = state.selected;
-  return read("buckets", async () => {
+  return readOf("vpin", "buckets", async () => {
     const rows = await get(`/vpin/${encodeURIComponent(id)}/history?limit=${KEPT.buckets}`);
     const name = state.vpin.get(id)?.classification === "signed" ? "vpin_signed" : "vpin_bulk";
     if (id === state.selected) state.buckets = rows.map((row) => row[name]);
@@ -222,7 +256,7 @@ const TAKE = {
     state.bars = [...state.bars, data].slice(-KEPT.bars);
     mark("chart");
   },
-  control: () => read("trading", readTrading),
+  control: () => readTradingState(),
 };
 
 function addAlert(family, data) {
@@ -245,8 +279,11 @@ function onFrame(frame) {
 }
 
 function onConnection(connection) {
-  header.showConnection(connection === "live");
-  if (connection === "live") reload();
+  header.showConnection(connection === "live", system.isStandingBy);
+  if (connection !== "live") return;
+  reload();
+  if (state.wasLive) system.reload();
+  state.wasLive = true;
 }
 
 // -- commands --------------------------------------------------------------------------------------------------------
@@ -349,8 +386,9 @@ function showSpecs() {
 showSpecs();
 window.addEventListener("resize", () => mark("chart", "buckets"));
 setInterval(() => requestAnimationFrame(draw), DRAW_MS);
-setInterval(readEngines, 5000);
-setInterval(() => read("trading", readTrading), 5000);
+poller.add("engines", 10, readEngines);
+poller.add("trading", 10, readTradingState);
+poller.start();
 stream.subscribe(FAMILIES.map((family) => `${family}.>`));
 stream.subscribeWithPast(ALERTS.map((family) => `${family}.>`));
 stream.open();

@@ -49,11 +49,21 @@ export function direction(value) {
   return parsed > 0 ? "up" : parsed < 0 ? "down" : "";
 }
 
-/** A time span such as 0.25 s, 3 s, 4 min. */
+/** A time span such as 0.25 s, 3 s, 4 min, 7 h, 3 days. */
 export function age(seconds) {
-  if (seconds === null || seconds === undefined) return DASH;
+  if (seconds === null || seconds === undefined || !Number.isFinite(seconds)) return DASH;
   if (seconds < 1) return `${seconds.toFixed(2)} s`;
-  return seconds < 120 ? `${Math.round(seconds)} s` : `${Math.round(seconds / 60)} min`;
+  if (seconds < 120) return `${Math.round(seconds)} s`;
+  if (seconds < 2 * 3600) return `${Math.round(seconds / 60)} min`;
+  return seconds < 2 * 86400 ? `${Math.round(seconds / 3600)} h` : `${Math.round(seconds / 86400)} days`;
+}
+
+/** Bytes as KiB, MiB, GiB. */
+export function bytes(value) {
+  if (value === null || value === undefined || !Number.isFinite(value)) return DASH;
+  const units = ["B", "KiB", "MiB", "GiB", "TiB"];
+  const power = value < 1024 ? 0 : Math.min(units.length - 1, Math.floor(Math.log2(value) / 10));
+  return `${number(value / 1024 ** power, power ? 1 : 0)} ${units[power]}`;
 }
 
 /** Nanoseconds as ns, µs or ms. */

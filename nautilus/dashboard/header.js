@@ -19,6 +19,9 @@ export class Header {
     this.changed = changed;
     this.killed = false;
     this.clock = null;
+    this.clockStands = false;
+    this.warnings = new Map();
+    this.shownWarnings = "";
     $("kill").addEventListener("click", () => this.#ask());
     $("kill-cancel").addEventListener("click", () => $("kill-dialog").close());
     $("kill-form").addEventListener("submit", (event) => this.#kill(event));
@@ -33,9 +36,10 @@ export class Header {
     document.title = quality === "live" ? "Nautilus" : `Nautilus (${text})`;
   }
 
-  showConnection(live) {
-    $("connection").textContent = live ? "connected" : "connection lost, trying again";
-    $("connection").className = `chip ${live ? "good" : "bad"}`;
+  /** `isStandingBy`: the node has nothing to stream yet. */
+  showConnection(live, isStandingBy = false) {
+    $("connection").textContent = live ? "connected" : isStandingBy ? "standing by" : "connection lost, trying again";
+    $("connection").className = `chip ${live ? "good" : isStandingBy ? "warn" : "bad"}`;
     if (!live) this.clock = null;
   }
 
@@ -46,7 +50,14 @@ export class Header {
 
   /** Show the node's time, carried on between heartbeats; it stands still while the connection is lost. */
   showClock() {
-    if (this.clock) $("clock").textContent = `${time(this.clock.ns + (performance.now() - this.clock.at) * 1e6)} UTC`;
+    if (!this.clock) return;
+    const since = this.clockStands ? 0 : performance.now() - this.clock.at;
+    $("clock").textContent = `${time(this.clock.ns + since * 1e6)} UTC${this.clockStands ? " (test clock)" : ""}`;
+  }
+
+  /** "test" for a clock that only moves when it is told to. */
+  setClockKind(kind) {
+    this.clockStands = kind === "test";
   }
 
   /** The state of /risk/state. */
@@ -56,12 +67,25 @@ export class Header {
     $("trading").className = `chip ${trading === "active" ? "good" : "bad"}`;
     $("kill").textContent = kill.engaged ? "Release kill switch" : "Kill switch";
     const words = `Kill switch engaged by ${kill.actor || "unknown"} at ${time(kill.ts_event)} UTC: ${kill.reason}`;
-    this.#banner(kill.engaged ? words : "");
+    this.warn("kill switch", kill.engaged ? [{ tone: "bad", text: words }] : []);
   }
 
-  #banner(text) {
-    $("banner").hidden = !text;
-    $("banner").textContent = text;
+  /** Show lines {tone, text} of one source in the banner, in place of what it said before; none to be silent. */
+  warn(source, lines) {
+    this.warnings.set(source, lines);
+    const all = [...this.warnings.values()].flat();
+    const shown = JSON.stringify(all);
+    if (shown === this.shownWarnings) return; // an alert is read out again whenever it is touched
+    this.shownWarnings = shown;
+    $("banner").hidden = all.length === 0;
+    $("banner").replaceChildren(
+      ...all.map(({ tone, text }) => {
+        const line = document.createElement("p");
+        line.className = tone;
+        line.textContent = text;
+        return line;
+      }),
+    );
   }
 
   #ask() {
@@ -83,7 +107,7 @@ export class Header {
     try {
       this.showTrading(await post(this.killed ? "/risk/kill/lift" : "/risk/kill", { reason, actor: "dashboard" }));
     } catch (error) {
-      this.#banner(`The kill switch did not answer: ${error.message}`);
+      this.warn("kill switch", [{ tone: "bad", text: `The kill switch did not answer: ${error.message}` }]);
       this.failed(`the kill switch did not answer: ${error.message}`);
     }
     this.changed();

@@ -9,6 +9,7 @@ export class Table {
     this.columns = columns;
     this.key = key;
     this.choose = choose;
+    this.usual = empty;
     this.empty = empty;
     this.rows = new Map();
     this.selected = null;
@@ -24,9 +25,9 @@ export class Table {
     this.show([]);
   }
 
-  /** Say why there is nothing to show. */
+  /** Say why there is nothing to show; "" for the usual words. */
   say(text) {
-    this.empty = text;
+    this.empty = text || this.usual;
     if (this.rows.size === 0) this.show([]);
   }
 

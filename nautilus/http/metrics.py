@@ -7,6 +7,8 @@ from prometheus_client import CollectorRegistry, Metric, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.registry import Collector
 
+from nautilus.clock import LiveClock
+
 if TYPE_CHECKING:
     from nautilus.cluster import ClusterReport
     from nautilus.engines.base import EngineStatistics
@@ -46,6 +48,11 @@ class _NodeMetrics:
         lag = node.loop_lag.report()
         if lag.p99 is not None:
             yield GaugeMetricFamily("nautilus_loop_lag_p99_seconds", "Loop lag over the last minute", lag.p99)
+        if isinstance(node.clock, LiveClock):
+            clock = node.clock.discipline()
+            yield CounterMetricFamily("nautilus_clock_steps", "Times the machine's clock was set", clock.steps_seen)
+            if clock.drift_ppm is not None:
+                yield GaugeMetricFamily("nautilus_clock_drift_ppm", "Rate of the machine's clock", clock.drift_ppm)
         yield from self._engines()
         yield from self._bus()
         if node.cluster is not None:
