@@ -18,6 +18,8 @@ export class Header {
     this.failed = failed;
     this.changed = changed;
     this.killed = false;
+    this.trading = "unknown";
+    this.isOwner = true;
     this.clock = null;
     this.clockStands = false;
     this.warnings = new Map();
@@ -63,11 +65,22 @@ export class Header {
   /** The state of /risk/state. */
   showTrading({ trading_state: trading, kill_switch: kill }) {
     this.killed = kill.engaged;
-    $("trading").textContent = `trading: ${trading}`;
-    $("trading").className = `chip ${trading === "active" ? "good" : "bad"}`;
+    this.trading = trading;
+    this.#showTrading();
     $("kill").textContent = kill.engaged ? "Release kill switch" : "Kill switch";
     const words = `Kill switch engaged by ${kill.actor || "unknown"} at ${time(kill.ts_event)} UTC: ${kill.reason}`;
     this.warn("kill switch", kill.engaged ? [{ tone: "bad", text: words }] : []);
+  }
+
+  /** Whether this node may trade its accounts, as far as other nodes are concerned. */
+  setOwner(isOwner) {
+    this.isOwner = isOwner;
+    this.#showTrading();
+  }
+
+  #showTrading() {
+    $("trading").textContent = `trading: ${this.isOwner ? this.trading : "not owner"}`;
+    $("trading").className = `chip ${!this.isOwner ? "bad" : { active: "good", unknown: "" }[this.trading] ?? "bad"}`;
   }
 
   /** Show lines {tone, text} of one source in the banner, in place of what it said before; none to be silent. */

@@ -1,6 +1,6 @@
 // What is wrong with the node, in a few lines for the top of the page; the worst first.
 
-const MOST_LINES = 4;
+const MOST_LINES = 5;
 const NUMBERS = /\d+/g;
 
 /** Whether the node waits for accounts that another one trades: no fault, but it does not trade. */

@@ -69,25 +69,25 @@ export class SystemPart {
 
   /** A node without edges has no cluster and gets none while it runs. */
   async #readCluster() {
-    try {
-      return await this.#read("cluster", async () => this.#showCluster(await get("/cluster")));
-    } catch (error) {
-      if (error.status !== 404) throw error;
+    if (!(await get("/health/live")).cluster) {
       this.#showCluster(null);
       return Infinity;
     }
+    return await this.#read("cluster", async () => this.#showCluster(await get("/cluster")));
   }
 
   #showCluster(report) {
     this.cluster = report;
     $("cluster").hidden = report === null;
     this.#showProblems();
+    this.header.setOwner(report?.ownership?.trading ?? true);
     if (report === null) return;
     showCluster(report);
     $("leases-part").hidden = !report.ownership;
     this.tables.leases.show(report.ownership?.leases ?? []);
     const running = Boolean(report.edges?.running);
     this.tables.edges.show((report.edges?.channels ?? []).map((edge) => ({ ...edge, running })));
+    this.tables.peers.say(report.presence?.problems.length ? `Not known: ${report.presence.problems.join("; ")}.` : "");
     this.tables.peers.show(report.presence?.peers ?? []);
   }
 
@@ -138,10 +138,13 @@ export class SystemPart {
   async #cancel(id) {
     try {
       await post(`/jobs/${encodeURIComponent(id)}/cancel`, {});
+      return true;
     } catch (error) {
       this.failed(`job ${id} was not cancelled: ${error.message}`);
+      return false;
+    } finally {
+      this.poller.soon("jobs");
     }
-    this.poller.soon("jobs");
   }
 
   // -- market hours ------------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ import { Table } from "./table.js";
 
 const COMMAND = "nautilus accel calibrate";
 const JOB_TONE = { running: "", succeeded: "up", failed: "down", cancelled: "muted", interrupted: "warn" };
+const DAYS = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
 const ADDRESS = /^[\w.:[\]-]+:\d+$/;
 
 const $ = (id) => document.getElementById(id);
@@ -13,7 +14,7 @@ const cell = (title, value, kind = "", more = {}) => ({ title, value, kind, ...m
 const count = (title, value, tone) => cell(title, (row) => size(value(row)), "number", tone ? { tone: (row) => (value(row) ? tone : "") } : {});
 const total = (counts) => Object.values(counts).reduce((sum, one) => sum + one, 0);
 
-/** Every table of the part by name. `now()` is the node's time in ns or null, `cancel(id)` cancels a job. */
+/** Every table of the part by name. `now()` is the node's time in ns or null, `cancel(id)` cancels a job and says whether it did. */
 export function makeSystemTables({ now, cancel }) {
   return {
     leases: new Table($("leases"), leaseColumns(), (row) => row.name),
@@ -59,7 +60,7 @@ function edgeColumns() {
     cell("Latency", (row) => duration(row.inbound?.last_latency_ns), "number"),
     count("Failures", failures, "warn"),
     cell("Server", (row) => row.url),
-    cell("Problems", (row) => row.problems.map((text) => text.replace(`${row.channel}: `, "")).join("; "), "text", { tone: () => "warn" }),
+    cell("Problems", (row) => row.problems.map((text) => edgeProblem(row, text)).join("; "), "text", { tone: () => "warn" }),
   ];
 }
 
@@ -70,6 +71,9 @@ export function edgeState({ running, connected, outbound, inbound }) {
   if (outbound?.connected) return { text: "cannot read", tone: "down" };
   return { text: inbound?.connected ? "cannot send" : "not connected", tone: "down" };
 }
+
+/** A problem without the channel and the address, which stand in the same row. */
+const edgeProblem = (row, text) => text.replace(`${row.channel}: `, "").replaceAll(row.url, "the server");
 
 function peerColumns(now) {
   const links = new Map();
@@ -120,6 +124,7 @@ function hourColumns(now) {
     cell("State", (row) => marketState(row).text, "", { tone: (row) => marketState(row).tone }),
     cell("Next open", (row) => moment(row.hours?.next_open_ns, now()), "number"),
     cell("Next close", (row) => (goesOn(row.hours) ? "goes on" : moment(row.hours?.next_close_ns, now())), "number"),
+    cell("Changes in", (row) => (row.hours && now() ? changesIn(row.hours, now()) : DASH), "number"),
   ];
 }
 
@@ -140,11 +145,18 @@ export function nextChange(hours) {
 /** Whether the next session begins when this one ends. */
 const goesOn = (hours) => Boolean(hours?.is_open && hours.next_close_ns !== null && hours.next_close_ns === hours.next_open_ns);
 
-/** A moment to come as month-day hour:minute, and in how long. */
-function moment(ns, nowNs) {
+/** In how long a market opens or closes. */
+function changesIn(hours, nowNs) {
+  const change = goesOn(hours) ? null : nextChange(hours);
+  return change === null ? DASH : age(Math.max(0, change - nowNs) / 1e9);
+}
+
+/** A moment to come (UTC) as hour:minute, with the weekday, or beyond a week the date, where it is not today. */
+export function moment(ns, nowNs) {
   if (!ns) return DASH;
-  const text = time(ns, nowNs).slice(0, -3);
-  return nowNs ? `${text}, in ${age(Math.max(0, ns - nowNs) / 1e9)}` : text;
+  const text = time(ns, nowNs ?? 1).slice(0, -3);
+  const isNear = nowNs && ns - nowNs < 6 * 86400e9;
+  return isNear && text.length > 5 ? `${DAYS[new Date(ns / 1e6).getUTCDay()]} ${text.slice(6)}` : text;
 }
 
 /** The report of /clock. */
@@ -155,7 +167,7 @@ export function showClock(report) {
   else showVerdict($("clock-verdict"), "good", "live", "The clock of the node's machine.");
   const last = discipline?.steps.at(-1);
   showFacts($("clock-facts"), [
-    ["UTC", report.utc.slice(0, 23).replace("T", " ")],
+    ["UTC", report.utc.slice(0, 19).replace("T", " ")],
     ["Loop lag, median", lagged(lag.p50)],
     ["Loop lag, p99", lagged(lag.p99), lag.p99 > 0.1 ? "warn" : ""],
     ["Loop lag, worst", lagged(lag.worst)],
@@ -180,10 +192,10 @@ function deviceColumns() {
   return [
     cell("Backend", (row) => row.backend),
     cell("Runs on", (row) => row.kind),
-    cell("State", (row) => (row.available ? "available" : row.reason || "not available"), "text", { tone: (row) => (row.available ? "up" : "muted") }),
+    cell("State", (row) => (row.available ? "available" : "not available"), "", { tone: (row) => (row.available ? "up" : "muted") }),
     cell("Memory", (row) => bytes(row.memory_bytes || null), "number"),
     cell("64-bit", (row) => (row.available ? (row.float64 ? "yes" : "no") : DASH)),
-    cell("Device", (row) => row.description, "text"),
+    cell("Device", (row) => (row.description.includes(row.reason) ? row.description : `${row.description}: ${row.reason}`), "text"),
   ];
 }
 
@@ -206,7 +218,7 @@ export function callRows({ calls, fallbacks, last_failure: failures }) {
     name,
     calls: calls[name] ?? {},
     fallbacks: fallbacks[name] ?? {},
-    failure: Object.entries(failures).filter(([where]) => where.startsWith(`${name} on `)).map(([where, why]) => `${where.slice(name.length + 1)}: ${why}`).join("; "),
+    failure: Object.entries(failures).filter(([where]) => where.startsWith(`${name} on `)).map(([where, why]) => `${where.slice(name.length + " on ".length)}: ${why}`).join("; "),
   }));
   return rows.sort((a, b) => total(b.calls) - total(a.calls));
 }
@@ -226,7 +238,8 @@ export function showAccel(report) {
     ["Running now", size(report.running)],
     ["MLX memory, in use", bytes(memory?.active)],
     ["MLX memory, peak", bytes(memory?.peak)],
-    ["MLX memory, cached", memory ? `${bytes(memory.cached)} of ${memory.cache_limit ? bytes(memory.cache_limit) : DASH}` : DASH],
+    ["MLX memory, cached", bytes(memory?.cached)],
+    ["Cached at most", bytes(memory?.cache_limit || null)],
     ["Do not compile", failed.join("; ") || "none", failed.length ? "down" : ""],
   ]);
 }
@@ -271,7 +284,10 @@ function makeCancel(row, cancel) {
   made.className = "small";
   made.textContent = "Cancel";
   made.setAttribute("aria-label", `Cancel job ${row.id}`);
-  made.addEventListener("click", () => cancel(row.id));
+  made.addEventListener("click", async () => {
+    made.disabled = true; // the work stops when it next looks
+    made.disabled = await cancel(row.id);
+  });
   return made;
 }
 

@@ -1,6 +1,7 @@
 """The ASGI app: node-wide operations, every engine under its prefix, the documentation and the page."""
 
 import asyncio
+import mimetypes
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -18,7 +19,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from nautilus.engines.base import Engine, Health
 from nautilus.engines.operation import Operation, Socket, SocketHandler, get
-from nautilus.errors import NautilusError
+from nautilus.errors import NautilusError, Unavailable
 from nautilus.http import metrics, problems
 from nautilus.http.endpoint import JSON, make_endpoint
 from nautilus.http.openapi import openapi_document
@@ -43,6 +44,7 @@ _PAGE_HEADERS = {
 
 def build_app(node: "Node") -> Starlette:
     """The app of one node. Starting and stopping the node is the caller's."""
+    mimetypes.init()  # else the first page reads the system's table of types on the loop
     groups: list[tuple[str, str, list[Operation]]] = [("node", "", system_operations(node))]
     routes: list[BaseRoute] = _routes(groups[0][2], node, "node", lambda: Quality.NONE)
     for engine in node.engines.values():
@@ -112,6 +114,7 @@ def _routes(operations: Iterable[Operation], node: "Node", source: str, quality:
     for operation in operations:
         endpoint = make_endpoint(operation, source, node.clock, quality, node.config.http.max_body_bytes)
         by_path.setdefault(operation.path, {})[operation.method] = endpoint
+    engine = node.engines.get(source)
 
     def route(path: str, endpoints: dict[str, Any]) -> Route:
         async def dispatch(request: Request) -> Response:
@@ -123,6 +126,8 @@ def _routes(operations: Iterable[Operation], node: "Node", source: str, quality:
             except ClientDisconnect:
                 return Response(status_code=499)  # nobody reads it
             except Exception as error:
+                if engine is not None and not engine.running:  # what was asked for is not set up, or gone
+                    raise Unavailable(f"the engine {source} is not running{_why(node, engine)}") from None
                 node.log.exception("request.failed", engine=source, method=request.method, path=request.url.path)
                 return await problems.on_unexpected(request, error)
             return response
@@ -130,6 +135,12 @@ def _routes(operations: Iterable[Operation], node: "Node", source: str, quality:
         return Route(path, dispatch, methods=list(endpoints))
 
     return [route(path, endpoints) for path, endpoints in by_path.items()]
+
+
+def _why(node: "Node", engine: Engine[Any]) -> str:
+    waits = node.cluster.standing_by() if node.cluster is not None else ""
+    reason = engine.failure or (f"the node stands by: {waits}" if waits else "")
+    return f": {reason}" if reason else ""
 
 
 def _watched(socket: Socket, engine: Engine[Any]) -> SocketHandler:

@@ -21,10 +21,11 @@ if TYPE_CHECKING:
 
 
 class Liveness(msgspec.Struct, frozen=True, kw_only=True):
-    """The process answers."""
+    """The process answers. `cluster` says whether it is joined to others (edges.enabled)."""
 
     status: str
     version: str
+    cluster: bool
 
 
 class Readiness(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,7 +53,7 @@ def system_operations(node: "Node") -> list[Operation]:
 
     async def live() -> Liveness:
         """Whether the process answers."""
-        return Liveness(status="live", version=__version__)
+        return Liveness(status="live", version=__version__, cluster=node.config.edges.enabled)
 
     async def ready() -> Readiness:
         """Whether the node is up; 503 while it starts or stops."""

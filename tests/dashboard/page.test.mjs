@@ -4,11 +4,14 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 const at = (name) => new URL(`../../nautilus/dashboard/${name}`, import.meta.url).href;
-const { age, decimalsOf, direction, duration, number, percent, price, size, time } = await import(at("format.js"));
+const { age, bytes, decimalsOf, direction, duration, number, percent, price, size, time } = await import(at("format.js"));
 const { range, ticks } = await import(at("chart.js"));
 const { throttled } = await import(at("api.js"));
 const { Stream } = await import(at("stream.js"));
 const { alertOf } = await import(at("views.js"));
+const { Poller } = await import(at("poller.js"));
+const { brokenChannels, isStandingBy, problemsOf, shortened } = await import(at("problems.js"));
+const { callRows, edgeState, marketState, moment, nextChange } = await import(at("system_views.js"));
 
 test("what is not known is a dash, never a zero", () => {
   for (const unknown of [null, undefined, "", "abc", NaN, Infinity]) {
@@ -20,6 +23,9 @@ test("what is not known is a dash, never a zero", () => {
   assert.equal(time(null), "–");
   assert.equal(age(null), "–");
   assert.equal(duration(null), "–");
+  assert.equal(bytes(null), "–");
+  assert.equal(age(NaN), "–");
+  assert.equal(moment(null, 1), "–");
 });
 
 test("numbers read as people write them", () => {
@@ -32,6 +38,9 @@ test("numbers read as people write them", () => {
   assert.equal(duration(32768), "32.8 µs");
   assert.equal(age(0.02), "0.02 s");
   assert.equal(age(600), "10 min");
+  assert.equal(age(3 * 3600), "3 h");
+  assert.equal(age(3 * 86400), "3 days");
+  assert.deepEqual([0, 1023, 1024, 25276510208].map(bytes), ["0 B", "1,023 B", "1.0 KiB", "23.5 GiB"]);
 });
 
 test("the grid says how many decimals a price has", () => {
@@ -151,4 +160,161 @@ test("after a break the stream resumes from the last message it had", async () =
   assert.deepEqual(FakeSocket.made[1].sent, [{ op: "subscribe", topics: ["fill.>"], after: 17, session: "one" }]);
   assert.equal(stream.session, "two");
   clearTimeout(stream.silence);
+});
+
+// -- the System part -------------------------------------------------------------------------------------------------
+
+function polled() {
+  const asked = [];
+  const clock = { now: 0, hidden: false };
+  const poller = new Poller({ isHidden: () => clock.hidden, now: () => clock.now });
+  const reading = (name, seconds, answer = () => undefined) => poller.add(name, seconds, async () => { asked.push(name); return answer(); });
+  return { asked, clock, poller, reading };
+}
+
+test("the poller reads what has been due for longest, one at a time, and nothing while nobody looks", async () => {
+  const { asked, clock, poller, reading } = polled();
+  reading("a", 5);
+  reading("b", 20);
+  await poller.step();
+  clock.now = 1;
+  await poller.step();
+  assert.deepEqual(asked, ["a", "b"]);
+  clock.now = 4;
+  await poller.step();
+  assert.equal(asked.length, 2);
+  clock.now = 100;
+  clock.hidden = true;
+  await poller.step();
+  assert.equal(asked.length, 2);
+  clock.hidden = false;
+  await Promise.all([poller.step(), poller.step()]);
+  assert.deepEqual(asked, ["a", "b", "a"]);
+  poller.soon("a");
+  await poller.step();
+  await poller.step();
+  assert.deepEqual(asked, ["a", "b", "a", "a", "b"]);
+});
+
+test("a reading says itself when it is wanted next, and one that fails is left alone longer and longer", async () => {
+  const { asked, clock, poller, reading } = polled();
+  let isAway = true;
+  reading("flaky", 5, () => { if (isAway) throw new Error("away"); });
+  const dues = [];
+  for (let count = 0; count < 6; count += 1) {
+    await poller.step();
+    dues.push(poller.readings.get("flaky").due - clock.now);
+    clock.now += dues.at(-1);
+  }
+  assert.deepEqual(dues, [10, 20, 40, 60, 60, 60]);
+  isAway = false;
+  await poller.step();
+  assert.equal(poller.readings.get("flaky").due - clock.now, 5);
+  reading("once", 5, () => Infinity);
+  await poller.step();
+  clock.now += 4;
+  await poller.step();
+  assert.deepEqual(asked.slice(-2), ["flaky", "once"]);
+});
+
+test("a reading that is wanted again while it runs is read again", async () => {
+  const { asked, poller, reading } = polled();
+  reading("jobs", 60, () => poller.soon("jobs"));
+  await poller.step();
+  await poller.step();
+  assert.equal(asked.length, 2);
+});
+
+const channel = (name, more = {}) => ({ channel: name, url: "redis://x/0", connected: true, outbound: null, inbound: null, problems: [], ...more });
+const clustered = (more = {}) => ({ instance: "a-1", presence: null, ownership: null, retained: null, edges: { running: true, channels: [channel("marketdata")] }, problems: [], ...more });
+const notOwner = { trading: false, reason: "the lease of account main is not held", leases: [] };
+
+test("a node that is well has no problems, with and without a cluster", () => {
+  assert.deepEqual(problemsOf(null, null), []);
+  assert.deepEqual(problemsOf(null, { problems: [] }), []);
+  assert.deepEqual(problemsOf(clustered({ ownership: { trading: true, reason: "", leases: [] } }), { problems: [] }), []);
+});
+
+test("who lost its lease may not trade, and is told first; who waits for it stands by", () => {
+  const lost = clustered({ ownership: notOwner, problems: [notOwner.reason, "lease account:main: no answer"] });
+  assert.deepEqual(problemsOf(lost, { problems: [notOwner.reason] }), [
+    { tone: "bad", text: "This node may not trade: the lease of account main is not held" },
+    { tone: "warn", text: "lease account:main: no answer" },
+  ]);
+  const waiting = clustered({ ownership: notOwner, edges: { running: false, channels: [channel("marketdata", { connected: false })] } });
+  assert.ok(isStandingBy(waiting) && !isStandingBy(lost) && !isStandingBy(null));
+  assert.deepEqual(brokenChannels(waiting), []);
+  assert.deepEqual(problemsOf(waiting, { detail: "standing by" }), [
+    { tone: "warn", text: "Standing by, not trading: the lease of account main is not held" },
+  ]);
+});
+
+test("edges that are not connected take one line, however much they have to say", () => {
+  const away = ["marketdata", "engine_logic"].map((name) => channel(name, { connected: false, problems: [`${name}: nothing can be read`] }));
+  const cluster = clustered({ edges: { running: true, channels: away }, problems: away.flatMap((edge) => edge.problems) });
+  assert.deepEqual(problemsOf(cluster, { problems: [] }), [
+    { tone: "bad", text: "Not connected to other processes: marketdata, engine_logic" },
+  ]);
+});
+
+test("what both reports say is said once, although they counted at different times", () => {
+  const cluster = clustered({ problems: ["marketdata: 12 messages went to the dead letters"] });
+  const readiness = { problems: ["marketdata: 13 messages went to the dead letters", "the disk is full"] };
+  assert.deepEqual(problemsOf(cluster, readiness).map((line) => line.text), [
+    "marketdata: 12 messages went to the dead letters",
+    "the disk is full",
+  ]);
+  assert.deepEqual(problemsOf(null, { detail: "starting: 3 of 17 kernels compiled" }), [
+    { tone: "bad", text: "Not ready: starting: 3 of 17 kernels compiled" },
+  ]);
+});
+
+test("the banner has few lines, and says how many there are beside them", () => {
+  const lines = Array.from({ length: 7 }, (_, index) => ({ tone: "warn", text: String(index) }));
+  assert.equal(shortened(lines.slice(0, 5)).length, 5);
+  assert.deepEqual(shortened(lines).map((line) => line.text), ["0", "1", "2", "3", "and 3 more, see System below"]);
+});
+
+test("an edge says which of its ways is broken", () => {
+  const way = (connected) => ({ connected });
+  const states = [
+    edgeState({ running: false, connected: false }),
+    edgeState({ running: true, connected: true, outbound: way(true), inbound: way(true) }),
+    edgeState({ running: true, connected: false, outbound: way(true), inbound: way(false) }),
+    edgeState({ running: true, connected: false, outbound: way(false), inbound: way(true) }),
+    edgeState({ running: true, connected: false, outbound: way(false), inbound: null }),
+  ];
+  assert.deepEqual(states.map((state) => state.text), ["not started", "connected", "cannot read", "cannot send", "not connected"]);
+});
+
+test("a market is open, closed, in its break or not known, and says when that may change", () => {
+  const hours = { at_ns: 10, is_open: false, session: null, next_open_ns: 20, next_close_ns: 30, next_trading_ns: 20 };
+  assert.equal(marketState({ hours }).text, "closed");
+  assert.equal(marketState({ hours: { ...hours, is_open: true, session: {} } }).text, "open");
+  assert.equal(marketState({ hours: { ...hours, session: {} } }).text, "break");
+  assert.equal(marketState({ hours: null, wrong: null }).text, "–");
+  assert.equal(marketState({ hours: null, wrong: "no calendar" }).text, "no calendar");
+  assert.equal(nextChange(hours), 20);
+  assert.equal(nextChange({ ...hours, is_open: true, session: { break_start_ns: 15 }, next_trading_ns: 10 }), 15);
+  assert.equal(nextChange({ at_ns: 10, is_open: false, session: null, next_open_ns: null, next_close_ns: null, next_trading_ns: null }), null);
+});
+
+test("a moment to come has its weekday, and beyond a week its date", () => {
+  const now = Date.UTC(2026, 10, 22, 12) * 1e6; // a Sunday
+  assert.equal(moment(now + 3600e9, now), "13:00");
+  assert.equal(moment(now + 86400e9, now), "Mon 12:00");
+  assert.equal(moment(now + 8 * 86400e9, now), "11-30 12:00");
+  assert.equal(moment(now, null), "11-22 12:00");
+});
+
+test("calls are told by kernel and backend, the busiest first, with what failed where", () => {
+  const rows = callRows({
+    calls: { "a.small": { numpy: 2 }, "a.big": { numba: 5, mlx: 4 } },
+    fallbacks: { "a.big": { mlx: 1 } },
+    last_failure: { "a.big on mlx": "MemoryError: no", "a.bigger on mlx": "another" },
+  });
+  assert.deepEqual(rows, [
+    { name: "a.big", calls: { numba: 5, mlx: 4 }, fallbacks: { mlx: 1 }, failure: "mlx: MemoryError: no" },
+    { name: "a.small", calls: { numpy: 2 }, fallbacks: {}, failure: "" },
+  ]);
 });
