@@ -22,7 +22,7 @@ from nautilus.bus.edges.reports import EdgesReport
 from nautilus.bus.edges.retained_messages import RetainedMessages, RetainedReport
 from nautilus.errors import StoreError, Unavailable
 from nautilus.model import topics
-from nautilus.model.enums import Quality
+from nautilus.model.enums import Channel, Quality
 from nautilus.model.instruments import Instrument
 from nautilus.ownership import Ownership, OwnershipReport
 
@@ -39,6 +39,8 @@ _ASK_SECONDS = 2.0
 _LOOK_SECONDS = 0.5
 """How often a node that stands by looks whether it still does so for the same reason."""
 _GOODBYE_SECONDS = 2.0
+_RETAINED = {Channel.MARKETDATA: "instrument.>", Channel.ENGINE_LOGIC: "control.>"}
+"""What is retained of each channel."""
 
 
 class ClusterReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,6 +77,8 @@ class Cluster:
         self._engines = engines
         self._cache = cache
         self._untold: list[tuple[str, Any]] = []
+        self._told: dict[str, int] = {}
+        self._unheard: set[Channel] = set()
         self._store_is_open = False
         self._store_problem = ""
         self._following: asyncio.Task[None] | None = None
@@ -141,7 +145,7 @@ class Cluster:
             with suppress(msgspec.DecodeError):  # of another version: the server, or who defined it, will tell it again
                 self._context.instruments.add(msgspec.json.decode(data, type=Instrument))
         self._recall_source()
-        self._following = asyncio.get_running_loop().create_task(self._follow_source(), name="market source")
+        self._following = asyncio.get_running_loop().create_task(self._follow(), name="cluster")
         try:
             async with asyncio.timeout(_ASK_SECONDS):
                 await self.presence.beat()
@@ -152,6 +156,7 @@ class Cluster:
             return
         for one in retained:
             self._received(one.topic, one.message, one.source_instance)
+            self._told[one.topic] = one.ts
             if not isinstance(one.message, Instrument) and not self._is_own(one.source_instance):
                 self._untold.append((one.topic, one.message))
 
@@ -162,14 +167,14 @@ class Cluster:
         """
         untold, self._untold = self._untold, []
         for topic, message in untold:
-            self.retained.disregard(topic, message)
-            self._context.bus.publish(topics.Topic[Any](topic), message)
+            self._repeat(topic, message)
         self.retained.start()
         await self.edges.send()
 
     async def join(self) -> None:
         """Let messages of others in; servers that are not there yet are connected to when they come."""
         await self.edges.start()
+        self._unheard = set(_RETAINED)
 
     async def leave(self) -> None:
         """Send what waits, then say good-bye; a second call does nothing."""
@@ -268,7 +273,7 @@ class Cluster:
         found = {
             f"{info.description} (from {info.node})": Quality(info.market)
             for info in sorted(self.presence.peers(), key=lambda info: info.node)
-            if "marketdata" in info.engines and info.market not in ("", Quality.NONE)
+            if "marketdata" in info.engines and info.market in Quality and info.market != Quality.NONE
         }
         if not found:
             return
@@ -276,11 +281,33 @@ class Cluster:
         source.set(found[description], description)
         self._keep(_MARKET, "source", description.encode())
 
-    async def _follow_source(self) -> None:
+    async def _follow(self) -> None:
         """A process is there before its market is, and its market may change: neither is a change of who is there."""
         while True:
             await asyncio.sleep(self.presence.interval_seconds / 2)
             self._adopt_source()
+            if self._unheard:
+                with suppress(Unavailable):  # the edge, and presence, say so among the problems
+                    await self._catch_up()
+
+    async def _catch_up(self) -> None:
+        """Hear what was said between `learn` and the moment from which an edge reads its streams."""
+        for report in self.edges.report().channels:
+            if report.channel not in self._unheard or report.inbound is None or not report.inbound.connected:
+                continue
+            for one in await self.retained.load([_RETAINED[report.channel]]):
+                is_old = one.ts == self._told.get(one.topic) or self._is_own(one.source_instance)
+                if isinstance(one.message, Instrument):
+                    is_old = self._context.instruments.get(one.message.id) == one.message
+                if not is_old:
+                    self._received(one.topic, one.message, one.source_instance)
+                    self._repeat(one.topic, one.message)
+            self._unheard.discard(report.channel)
+
+    def _repeat(self, topic: str, message: Any) -> None:
+        """Publish here what another process has said before."""
+        self.retained.disregard(topic, message)
+        self._context.bus.publish(topics.Topic[Any](topic), message)
 
     def _recall_source(self) -> None:
         """Until the process with the market is heard of, its data are taken to be what they were; how good, is open."""

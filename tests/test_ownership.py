@@ -8,9 +8,10 @@ import pytest
 
 from nautilus.bus.edges.connection import open_client
 from nautilus.bus.edges.settings import ServerSettings
-from nautilus.errors import Conflict
+from nautilus.errors import Conflict, StoreError
 from nautilus.ownership import Ownership, OwnershipConfig
 from nautilus.store import EmbeddedStore
+from nautilus.store.postgres import Fenced
 from tests.servers.valkey import Valkey
 
 TTL = 1.0
@@ -157,3 +158,81 @@ async def test_an_owner_with_a_token_lower_than_the_stores_is_refused(make: Make
     await ownership.take()
     with pytest.raises(Conflict, match="last used by an owner with token"):
         await ownership.begin(store.state)
+
+
+async def test_a_server_that_lost_its_data_does_not_bring_an_owner_back_whom_the_store_has_fenced(
+    server: Valkey, make: Make, store: EmbeddedStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, reasons = await owning(make, store)
+    first.leases["main"]._task.cancel()  # as if it were frozen
+    await until(lambda: not first.leases["main"].is_held)
+
+    async def refuse() -> None:
+        raise Fenced("fenced: token 9 owns this store now")
+
+    monkeypatch.setattr(store.state, "flush", refuse)  # what PostgreSQL does once another has opened it
+    await first._connection.flushdb()
+    first.leases["main"]._task = None
+    first.leases["main"].start()
+    await until(lambda: bool(reasons))
+    assert reasons == ["superseded: fenced: token 9 owns this store now"]
+    assert first.why_not_owner("main") == reasons[0]
+
+
+async def test_a_store_that_does_not_take_the_token_keeps_a_node_from_trading_until_it_does(
+    make: Make, store: EmbeddedStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, reasons = await owning(make, store)
+    flush = store.state.flush
+
+    async def refuse() -> None:
+        raise StoreError("PostgreSQL is away")
+
+    monkeypatch.setattr(store.state, "flush", refuse)
+    first.leases["main"]._lose("a test")
+    await until(lambda: "ownership: PostgreSQL is away" in first.problems())
+    assert "being asked" in (first.why_not_owner("main") or "")
+    monkeypatch.setattr(store.state, "flush", flush)
+    await until(lambda: first.why_not_owner("main") is None)
+    assert not reasons
+    assert not first.problems()
+
+
+async def test_who_was_stopped_while_it_entered_does_not_enter_over_the_next_owner(
+    make: Make, store: EmbeddedStore
+) -> None:
+    first, _ = await owning(make, store)
+    token = first.token
+    await first.release()
+    second, _ = await owning(make, store, "two")
+    assert await first._register("main", token, "first") == ("moved", "")
+    assert await first._connection.get(f"{first._prefix}:account_owner:main") == b"two"
+    assert second.why_not_owner("main") is None
+
+
+async def test_an_account_lost_while_another_is_waited_for_is_taken_again(make: Make) -> None:
+    other, _ = await make("other", "b")
+    await other.take()
+    both, _ = await make("both", "a", "b")
+    taking = asyncio.create_task(both.take())
+    await until(lambda: both.leases["a"].is_held and bool(both.leases["b"].report().holder))
+    assert both.waits_for() == "account b is owned by other"
+    both.leases["a"]._lose("a test")
+    await other.release()
+    token = await asyncio.wait_for(taking, 10)
+    assert all(lease.is_held for lease in both.leases.values())
+    assert both.token == token
+
+
+async def test_another_that_takes_an_account_while_a_node_begins_supersedes_it(
+    make: Make, store: EmbeddedStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, reasons = await make("one")
+    await first.take()
+    first.leases["main"]._task.cancel()  # as if it were frozen, before it has entered
+    await owning(make, store, "two")
+    first.leases["main"]._task = None
+    first.leases["main"].start()
+    with pytest.raises(Conflict, match="superseded: two has taken account main over"):
+        await asyncio.wait_for(first.begin(store.state), 10)
+    assert first.why_not_owner("main") == reasons[0]

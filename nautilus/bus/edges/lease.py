@@ -37,14 +37,14 @@ _ACQUIRE = """
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local nonce, owner, ttl, floor, settle = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
-local last = redis.call('HMGET', KEYS[1], 'token', 'nonce', 'owner', 'until')
+local last = redis.call('HMGET', KEYS[1], 'token', 'nonce', 'owner', 'until', 'ttl')
 if not last[1] then
   last = {'0', '', '', tostring(settle > 0 and string.format('%.0f', now + settle) or 0)}
   redis.call('HSET', KEYS[1], 'token', last[1], 'nonce', last[2], 'owner', last[3], 'until', last[4])
 end
 local left = tonumber(last[4]) - now
 if left > 0 and last[2] ~= nonce then
-  local longest = math.max(ttl, settle)
+  local longest = math.max(ttl, settle, tonumber(last[5] or '0'))
   if left > longest then
     left = longest
     redis.call('HSET', KEYS[1], 'until', string.format('%.0f', now + left))
@@ -52,7 +52,8 @@ if left > 0 and last[2] ~= nonce then
   return {'0', last[3], last[1], left}
 end
 local token = string.format('%.0f', math.max(tonumber(last[1]) + 1, floor + 1, now))
-redis.call('HSET', KEYS[1], 'token', token, 'nonce', nonce, 'owner', owner, 'until', string.format('%.0f', now + ttl))
+redis.call('HSET', KEYS[1], 'token', token, 'nonce', nonce, 'owner', owner, 'until', string.format('%.0f', now + ttl),
+  'ttl', ttl)
 return {token, owner, token, ttl}
 """
 _RENEW = """
@@ -64,7 +65,8 @@ local forgotten = not last[1] or last[2] == ''
 if not forgotten and not (last[1] == token and last[2] == nonce) then
   return {'0', last[3], last[1], math.max(0, tonumber(last[4]) - now)}
 end
-redis.call('HSET', KEYS[1], 'token', token, 'nonce', nonce, 'owner', owner, 'until', string.format('%.0f', now + ttl))
+redis.call('HSET', KEYS[1], 'token', token, 'nonce', nonce, 'owner', owner, 'until', string.format('%.0f', now + ttl),
+  'ttl', ttl)
 return {token, owner, token, ttl}
 """
 _RELEASE = """

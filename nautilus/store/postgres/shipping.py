@@ -7,6 +7,7 @@ import json
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 from zlib import crc32
 
 import msgspec
@@ -31,10 +32,14 @@ FROM mine, unnest($3::bigint[], $4::bigint[], $5::text[], $6::bytea[], $7::bigin
 
 
 class Mark(msgspec.Struct, frozen=True, kw_only=True):
-    """What a directory remembers: the store it belongs to, and a sequence up to which that store has its records."""
+    """What a directory remembers: the store it belongs to, and a sequence up to which that store has its records.
+
+    `acknowledge` says what counted as durable when it was written: with "server", nothing that was not shipped did.
+    """
 
     store_id: str
     shipped: int
+    acknowledge: Literal["local", "server"] = "local"
 
     @classmethod
     def read(cls, path: Path) -> Mark | None:
@@ -70,6 +75,7 @@ class Shipper:
         *,
         shipped: int,
         mark_path: Path,
+        acknowledge: Literal["local", "server"],
         on_shipped: Callable[[int], None],
         on_failed: Callable[[StoreError], None],
     ) -> None:
@@ -83,6 +89,7 @@ class Shipper:
         self._owner = owner
         self._connection: Connection | None = connection
         self._mark_path = mark_path
+        self._acknowledge = acknowledge
         self._marked = -1
         self._marked_at = 0.0
         self._on_shipped = on_shipped
@@ -231,7 +238,7 @@ class Shipper:
         self._marked_at = time.monotonic()
         if self._marked != self.shipped:
             self._marked = self.shipped
-            mark = Mark(store_id=self._owner.store_id, shipped=self.shipped)
+            mark = Mark(store_id=self._owner.store_id, shipped=self.shipped, acknowledge=self._acknowledge)
             await asyncio.to_thread(mark.write, self._mark_path)
 
     def _drop(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack, suppress
 from functools import partial
@@ -21,7 +22,7 @@ from nautilus.store.postgres.catalog import PostgresCatalog
 from nautilus.store.postgres.catalog_reader import CatalogReader
 from nautilus.store.postgres.catalog_writer import CatalogWriter
 from nautilus.store.postgres.connections import CLOSING_PATIENCE_S, Connection, Connections
-from nautilus.store.postgres.errors import describe
+from nautilus.store.postgres.errors import Diverged, describe
 from nautilus.store.postgres.journal import PostgresJournal
 from nautilus.store.postgres.loop_thread import LoopThread
 from nautilus.store.postgres.migrations import migrate
@@ -73,6 +74,7 @@ class PostgresStore:
         self._tasks: list[asyncio.Task[None]] = []
         self._owner: Owner | None = None
         self._used = False
+        self._set_aside = ""
 
     @property
     def token(self) -> int:
@@ -84,8 +86,10 @@ class PostgresStore:
 
         `token` is the fencing token of a lease: higher than the stored one takes the schema over from whoever has it;
         None takes the next one where no other owner is alive.
-        Raises StoreInUse when another process has the directory, DatabaseInUse when one has the schema, Diverged where
-        the journals hold different records, Invalid for settings that cannot be used, and StoreError for the rest.
+        A journal that went apart from the server's while nothing of it was acknowledged, as that of an owner who was
+        taken over from, is set aside. Raises StoreInUse when another process has the directory, DatabaseInUse when one
+        has the schema, Diverged where the journals hold different records that may have been acknowledged, Invalid for
+        settings that cannot be used, and StoreError for the rest.
         """
         if self._used:
             raise StoreError("a store is opened once; make a new one")
@@ -119,7 +123,8 @@ class PostgresStore:
 
     def problems(self) -> list[str]:
         """Reasons why the store is not healthy; empty when it is."""
-        return [*self.journal.problems(), *self.state.problems(), *self.catalog.problems()]
+        aside = [self._set_aside] if self._set_aside else []
+        return [*aside, *self.journal.problems(), *self.state.problems(), *self.catalog.problems()]
 
     def _prepare(self) -> RecoveryReport:
         self.directory.mkdir(parents=True, exist_ok=True)
@@ -139,7 +144,15 @@ class PostgresStore:
                 await migrate(connection, self.settings.schema)
                 self._owner = owner = await claim(connection, self.settings.schema, token)
                 await self.state.load(connection, watchdog)
-                shipped = await reconcile(connection, watchdog, owner, self.journal, self._segments, mark)
+                try:
+                    shipped = await reconcile(connection, watchdog, owner, self.journal, self._segments, mark)
+                except Diverged as error:
+                    if token is None or mark is None or {mark.acknowledge, self.settings.acknowledge} != {"server"}:
+                        raise
+                    # whoever was taken over from wrote on for a moment, and nobody was told that any of it was durable
+                    self._set_aside = await asyncio.to_thread(self._put_journal_aside, owner.token, error)
+                    watchdog.reset()
+                    shipped = await reconcile(connection, watchdog, owner, self.journal, self._segments, None)
         except OSError as error:
             raise StoreError(f"{self._connections.address} went away: {describe(error)}") from error
         except Exception as error:
@@ -157,6 +170,7 @@ class PostgresStore:
             connection,
             shipped=shipped,
             mark_path=mark_path,
+            acknowledge=self.settings.acknowledge,
             on_shipped=partial(post, self.journal.server_has),
             on_failed=failed,
         )
@@ -177,6 +191,13 @@ class PostgresStore:
         self.catalog.start(
             self._thread, CatalogWriter(self._connections, self.settings, owner), CatalogReader(self._connections)
         )
+
+    def _put_journal_aside(self, token: int, why: Diverged) -> str:
+        """Keep the local journal beside, and begin it anew: the server's is the one that was acknowledged."""
+        beside = self.directory / f"journal-before-{token}"
+        shutil.copytree(self.directory / "journal", beside)
+        self.journal.restart_at(1)
+        return f"records that were never acknowledged have been set aside in {beside} ({why})"
 
     async def _first_connection(self) -> Connection:
         import asyncpg

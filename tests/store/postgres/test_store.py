@@ -2,9 +2,11 @@
 
 import asyncio
 import os
+import shutil
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 import pytest
@@ -134,6 +136,41 @@ async def test_journals_that_went_apart_are_refused_and_left_alone(
     third = await opened(settings, tmp_path / "second")
     assert [record for _, record in await replayed(third)] == [Done("a"), Done("only there"), Done("only there")]
     await third.close()
+
+
+@pytest.mark.parametrize("acknowledge", ["server", "local"])
+async def test_what_an_owner_wrote_after_it_was_taken_over_from_is_set_aside_where_nobody_was_told_of_it(
+    settings: PostgresSettings, tmp_path: Path, acknowledge: Literal["server", "local"]
+) -> None:
+    mode = msgspec.structs.replace(settings, acknowledge=acknowledge)
+    first = await opened(mode, tmp_path / "first", token=1)
+    first.journal.append(Done("a"))
+    await first.close()
+    await without_server(tmp_path / "first", Done("too late"))
+    second = await opened(mode, tmp_path / "second", token=2)
+    second.journal.append(Done("b"))
+    second.journal.append(Done("c"))
+    await second.close()
+    if acknowledge == "local":  # the second record may have been acted upon
+        with pytest.raises(Diverged):
+            await opened(mode, tmp_path / "first", token=3)
+        return
+    third = await opened(mode, tmp_path / "first", token=3)
+    assert [record for _, record in await replayed(third)] == [Done("a"), Done("b"), Done("c")]
+    (problem,) = third.problems()
+    assert "never acknowledged" in problem
+    assert third.journal.append(Done("d")) == 4
+    await third.journal.flush()
+    await third.close()
+    aside = EmbeddedStore(tmp_path / "aside", record_types=RECORD_TYPES)
+    shutil.copytree(tmp_path / "first" / "journal-before-3", tmp_path / "aside" / "journal")
+    await aside.open()
+    assert [record for _, record in await replayed(aside)] == [Done("a"), Done("too late")]
+    await aside.close()
+    fourth = await opened(mode, tmp_path / "first", token=4)
+    assert fourth.problems() == []
+    assert (await replayed(fourth))[-1] == (4, Done("d"))
+    await fourth.close()
 
 
 async def test_a_directory_of_another_database_is_refused(
