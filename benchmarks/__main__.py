@@ -12,6 +12,8 @@ NAMES = (
     "cluster",
     "catalog",
     "postgres_store",
+    "market_flow",
+    "order_books",
     "lobster_replay",
     "tick_to_order",
     "http_requests",

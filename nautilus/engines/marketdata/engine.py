@@ -25,6 +25,9 @@ from nautilus.engines.marketdata.recorder import Recorder
 from nautilus.engines.marketdata.replay import Replay, open_replay, recorded_replay
 from nautilus.engines.marketdata.routes import marketdata_routes
 from nautilus.engines.marketdata.simulated_market import SimulatedMarket, invented_instruments
+from nautilus.engines.marketdata.source_routes import source_routes
+from nautilus.engines.marketdata.sources.hub import SourceHub
+from nautilus.engines.marketdata.sources.keeper import Keeper
 from nautilus.errors import Invalid, NotReady
 from nautilus.model import EngineType, Instrument, Quality, topics
 from nautilus.model.messages import SystemAlert
@@ -71,6 +74,8 @@ class MarketDataEngine(Engine[MarketDataConfig]):
         )
         self.feed = MarketFeed(self.publish, self.instruments, settings, self.recorder)
         self._speed = replay_speed(config.replay_speed)
+        self.sources = SourceHub(config.sources, self.clock, self.accel.run)
+        self.keeper = Keeper(config.sources.keep, self.sources)
 
     def _records(self) -> bool:
         if self.config.record == "auto":
@@ -91,6 +96,8 @@ class MarketDataEngine(Engine[MarketDataConfig]):
         """Answer who asks for books, listen where others publish, record."""
         self.endpoint("marketdata.ingest", self.ingest)
         self.endpoint("marketdata.book", self.book)
+        self.sources.open()
+        self.serve("marketdata.series", self.sources.answer)
         if self.config.source == "none":
             for pattern in (topics.ALL_QUOTES, topics.ALL_TRADES, topics.ALL_BOOKS, topics.ALL_BARS):
                 self.subscribe(pattern, self._observe)  # type: ignore[misc] # one handler for four kinds
@@ -107,16 +114,19 @@ class MarketDataEngine(Engine[MarketDataConfig]):
             self.every(SLICE_NS, self._simulate)
         elif self.replay is not None:
             self.spawn(self._play(self.replay))
+        if self.replay is None:  # whose clock may run through a day in a second, and its rate limits with it
+            self.keeper.start(self.every, self.spawn)
 
     async def teardown(self) -> None:
-        """Write what still waits for the catalog."""
+        """Write what still waits for the catalog, and close the way to the sources."""
+        await self.sources.close()
         if self.recorder is not None:
             self._remember_instruments()
             await self.recorder.flush()
 
     def routes(self) -> list[Operation]:
         """HTTP operations."""
-        return marketdata_routes(self)
+        return [*marketdata_routes(self), *source_routes(self)]
 
     def degraded(self) -> list[str]:
         """Silence of the simulated market, crossed books, and recording that fails or falls behind."""
@@ -128,7 +138,7 @@ class MarketDataEngine(Engine[MarketDataConfig]):
             reasons.append(f"recording fails: {self.recorder.failure}")
         if self.recorder is not None and self.recorder.dropped:
             reasons.append(f"{self.recorder.dropped} events were not recorded: the catalog fell behind")
-        return reasons
+        return reasons + self.keeper.failures()
 
     def _crossed(self) -> Iterable[InstrumentFeed]:
         return (feed for feed in self.feed.feeds.values() if feed.book.is_crossed)

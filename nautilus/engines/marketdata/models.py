@@ -10,6 +10,7 @@ from nautilus.engines.marketdata.admission import Refusal
 from nautilus.engines.marketdata.bars import SPEC_PATTERN
 from nautilus.engines.marketdata.fundamental import Episode
 from nautilus.engines.marketdata.simulated_market import InstrumentTruth
+from nautilus.engines.marketdata.sources.settings import SourcesConfig
 from nautilus.model import Quality
 
 BarSpecText = Annotated[str, Meta(pattern=SPEC_PATTERN, examples=["60s", "100t", "5000v"])]
@@ -58,6 +59,7 @@ class MarketDataConfig(EngineConfig, frozen=True, kw_only=True):
         int,
         Meta(ge=1000, le=100_000_000, description="Events that may wait for the catalog; more are dropped, counted."),
     ] = 1_000_000
+    sources: SourcesConfig = SourcesConfig()
 
 
 class QuoteView(msgspec.Struct, frozen=True, kw_only=True):
