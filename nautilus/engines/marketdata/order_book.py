@@ -39,51 +39,53 @@ class OrderBook:
     def apply(self, side: int, price_ticks: int, size_lots: int) -> None:
         """Set the size of the level `price_ticks` (ticks) on `side` to `size_lots` (lots); 0 removes the level."""
         if side > 0:
-            self._apply_bid(price_ticks, size_lots)
+            bids = self._bids
+            if size_lots:
+                if price_ticks not in bids:
+                    self._open_bid(price_ticks)
+                bids[price_ticks] = size_lots
+            elif bids.pop(price_ticks, 0) and price_ticks == self.best_bid:
+                heap = self._bid_heap
+                while heap and -heap[0] not in bids:
+                    heappop(heap)
+                self.best_bid = -heap[0] if heap else None
         else:
-            self._apply_ask(price_ticks, size_lots)
+            asks = self._asks
+            if size_lots:
+                if price_ticks not in asks:
+                    self._open_ask(price_ticks)
+                asks[price_ticks] = size_lots
+            elif asks.pop(price_ticks, 0) and price_ticks == self.best_ask:
+                heap = self._ask_heap
+                while heap and heap[0] not in asks:
+                    heappop(heap)
+                self.best_ask = heap[0] if heap else None
 
-    def _apply_bid(self, price: int, lots: int) -> None:
-        bids = self._bids
-        if lots:
-            if price not in bids:
-                heappush(self._bid_heap, -price)
-                if self.best_bid is None or price > self.best_bid:
-                    self.best_bid = price
-                if len(self._bid_heap) > 2 * len(bids) + 64:
-                    self._bid_heap = [-level for level in (*bids, price)]
-                    heapify(self._bid_heap)
-            bids[price] = lots
-        elif bids.pop(price, 0) and price == self.best_bid:
-            heap = self._bid_heap
-            while heap and -heap[0] not in bids:
-                heappop(heap)
-            self.best_bid = -heap[0] if heap else None
+    def _open_bid(self, price: int) -> None:
+        heap = self._bid_heap
+        heappush(heap, -price)
+        if self.best_bid is None or price > self.best_bid:
+            self.best_bid = price
+        if len(heap) > 2 * len(self._bids) + 64:
+            self._bid_heap = [-level for level in (*self._bids, price)]
+            heapify(self._bid_heap)
 
-    def _apply_ask(self, price: int, lots: int) -> None:
-        asks = self._asks
-        if lots:
-            if price not in asks:
-                heappush(self._ask_heap, price)
-                if self.best_ask is None or price < self.best_ask:
-                    self.best_ask = price
-                if len(self._ask_heap) > 2 * len(asks) + 64:
-                    self._ask_heap = [*asks, price]
-                    heapify(self._ask_heap)
-            asks[price] = lots
-        elif asks.pop(price, 0) and price == self.best_ask:
-            heap = self._ask_heap
-            while heap and heap[0] not in asks:
-                heappop(heap)
-            self.best_ask = heap[0] if heap else None
+    def _open_ask(self, price: int) -> None:
+        heap = self._ask_heap
+        heappush(heap, price)
+        if self.best_ask is None or price < self.best_ask:
+            self.best_ask = price
+        if len(heap) > 2 * len(self._asks) + 64:
+            self._ask_heap = [*self._asks, price]
+            heapify(self._ask_heap)
 
     def replace(self, bids: Iterable[tuple[int, int]], asks: Iterable[tuple[int, int]]) -> None:
         """Take a snapshot: forget every level, then set these (price_ticks, size_lots) pairs."""
         self.clear()
         for price, lots in bids:
-            self._apply_bid(price, lots)
+            self.apply(1, price, lots)
         for price, lots in asks:
-            self._apply_ask(price, lots)
+            self.apply(-1, price, lots)
 
     def clear(self) -> None:
         """Forget every level."""
