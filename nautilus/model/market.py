@@ -54,7 +54,8 @@ class BookDepth(msgspec.Struct, frozen=True, tag="book_depth"):
 class Bar(msgspec.Struct, frozen=True, gc=False, tag="bar"):
     """Open, high, low, close and volume of one interval that ended at `ts_event`.
 
-    `spec` is "1s" or "60s" (time), "100t" (trades) or "5000v" (lots); `buy_lots` is what buyers' aggression traded.
+    `spec` is "1s" or "60s" (time), "100t" (trades), "5000v" (lots), "5000000d" (value), or a kind of imbalance or run
+    such as "500vib"; `buy_lots` is what buyers' aggression traded.
     """
 
     instrument_id: str

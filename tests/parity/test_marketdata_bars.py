@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from nautilus.engines.marketdata import BarSpec, aggregate, find_days, read_day
+from nautilus.engines.marketdata import BarRule, build_bars, find_days, read_day
 from nautilus.model import BarColumns, TradeColumns
 
 pytestmark = pytest.mark.parity
@@ -75,7 +75,7 @@ def test_time_bars(trades, seconds):
     step = seconds * SECOND
     last = int(trades.ts_event[-1]) // step
     frame = _frame(trades).with_columns(bar=pl.col("ts_event") // step, lots=pl.col("size_lots"))
-    ours = aggregate(trades, BarSpec.parse(f"{seconds}s"), until_ns=(last + 1) * step)
+    ours, _ = build_bars(trades, BarRule.parse(f"{seconds}s"), until_ns=(last + 1) * step)
     oracle = _bars(frame, pl.lit(value=True))
     _check(ours, oracle, oracle["bar"].to_numpy() * step, (oracle["bar"].to_numpy() + 1) * step)
 
@@ -84,7 +84,7 @@ def test_time_bars(trades, seconds):
 def test_tick_bars(trades, count):
     frame = _frame(trades).with_columns(bar=pl.col("row") // count, lots=pl.col("size_lots"))
     oracle = _bars(frame, pl.col("trade_count") == count)
-    _check(aggregate(trades, BarSpec.parse(f"{count}t")), oracle, oracle["first"], oracle["last"])
+    _check(build_bars(trades, BarRule.parse(f"{count}t"))[0], oracle, oracle["first"], oracle["last"])
 
 
 @pytest.mark.parametrize("volume", [37, 5000])
@@ -100,4 +100,4 @@ def test_volume_bars(trades, volume):
         )
     )
     oracle = _bars(pieces, pl.col("volume_lots") == volume)
-    _check(aggregate(trades, BarSpec.parse(f"{volume}v")), oracle, oracle["first"], oracle["last"])
+    _check(build_bars(trades, BarRule.parse(f"{volume}v"))[0], oracle, oracle["first"], oracle["last"])

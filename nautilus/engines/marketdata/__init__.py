@@ -1,6 +1,9 @@
 """Market data: order books, bars, LOBSTER and tick files, and a simulated market, all usable without a running node."""
 
-from nautilus.engines.marketdata.bars import BarAggregator, BarKind, BarSpec, aggregate
+from nautilus.engines.marketdata.bar_builder import BarBuilder
+from nautilus.engines.marketdata.bar_columns import build_bars
+from nautilus.engines.marketdata.bar_policy import BarCounts, LatePolicy, SessionTimes
+from nautilus.engines.marketdata.bar_rule import BarRule
 from nautilus.engines.marketdata.book_replay import BookHistory, replay_deltas
 from nautilus.engines.marketdata.fundamental import Episode, NewsParameters
 from nautilus.engines.marketdata.lobster import LobsterDay, find_days, read_day
@@ -17,13 +20,14 @@ from nautilus.engines.marketdata.simulated_market import (
 from nautilus.engines.marketdata.tick_files import TickFile, read_bars, read_quotes, read_tick_file, read_trades
 
 __all__ = [
-    "BarAggregator",
-    "BarKind",
-    "BarSpec",
+    "BarBuilder",
+    "BarCounts",
+    "BarRule",
     "BookHistory",
     "Episode",
     "FlowParameters",
     "InstrumentTruth",
+    "LatePolicy",
     "LevelChanges",
     "LobsterDay",
     "Match",
@@ -31,11 +35,12 @@ __all__ = [
     "NewsParameters",
     "OrderBook",
     "RestingOrder",
+    "SessionTimes",
     "SimulatedInstrument",
     "SimulatedMarket",
     "TickFile",
     "WindowReplay",
-    "aggregate",
+    "build_bars",
     "find_days",
     "invented_instruments",
     "level_changes",

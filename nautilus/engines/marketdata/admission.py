@@ -13,7 +13,7 @@ from collections import deque
 
 import msgspec
 
-from nautilus.engines.marketdata.bars import SPEC
+from nautilus.engines.marketdata.bar_rule import RULE
 from nautilus.model import Bar, BookDelta, InstrumentRegistry, Quote, Trade
 
 MarketEvent = Quote | Trade | BookDelta | Bar
@@ -156,7 +156,7 @@ def _wrong_bar(bar: Bar) -> str:
         return "beyond any market"
     if bar.low_ticks != min(prices) or bar.high_ticks != max(prices) or bar.buy_lots > bar.volume_lots:
         return "high, low or volume contradict"
-    if not SPEC.fullmatch(bar.spec):
+    if not RULE.fullmatch(bar.spec):
         return "no bar specification"
     if _wrong_time(bar.ts_event, bar.ts_init) or not 0 <= bar.ts_open <= bar.ts_event:
         return "impossible time"

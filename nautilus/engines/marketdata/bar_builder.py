@@ -12,8 +12,7 @@ What a cut bar held is no sample of the expectations of imbalance and run bars; 
 from __future__ import annotations
 
 from nautilus.engines.marketdata.bar_policy import BarCounts, LatePolicy, SessionTimes
-from nautilus.engines.marketdata.bar_rule import BarRule, Criterion, Unit
-from nautilus.engines.marketdata.bars import NEVER_NS
+from nautilus.engines.marketdata.bar_rule import NEVER_NS, BarRule, Criterion, Unit
 from nautilus.errors import Invalid
 from nautilus.model import Bar, Side, Trade
 

@@ -8,8 +8,7 @@ from numpy.typing import NDArray
 from nautilus.accel.kernel import jit, kernel
 from nautilus.engines.marketdata.bar_builder import BEFORE_NS, BarBuilder
 from nautilus.engines.marketdata.bar_policy import BarCounts, LatePolicy, SessionTimes
-from nautilus.engines.marketdata.bar_rule import BarRule, Criterion, Unit
-from nautilus.engines.marketdata.bars import NEVER_NS
+from nautilus.engines.marketdata.bar_rule import NEVER_NS, BarRule, Criterion, Unit
 from nautilus.errors import Invalid
 from nautilus.model import Bar, BarColumns, Side, Trade, TradeColumns
 

@@ -23,8 +23,9 @@ import msgspec
 from nautilus.errors import Invalid
 
 NANOSECONDS = 1_000_000_000
+NEVER_NS = 2**63 - 1
 RULE_PATTERN = r"^[1-9][0-9]{0,14}(s|t|v|d|[tvd]ib|[tvd]rb)$"
-_RULE = re.compile(RULE_PATTERN)
+RULE = re.compile(RULE_PATTERN)
 _LARGEST = 2**62
 
 
@@ -79,7 +80,7 @@ class BarRule(msgspec.Struct, frozen=True, kw_only=True):
         These are, with the number of trades of the first bar: "500tib", "500vib" and "500dib" for imbalance of
         trades, lots and value, "500trb", "500vrb" and "500drb" for runs. Raises Invalid for anything else.
         """
-        if not _RULE.fullmatch(text):
+        if not RULE.fullmatch(text):
             raise Invalid("spec", f"must be such as 60s, 100t, 5000v, 5000000d, 500tib or 500drb, not {text!r}")
         number = int(text.rstrip("stvdirb"))
         letters = text[len(str(number)) :]

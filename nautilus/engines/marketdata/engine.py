@@ -13,7 +13,8 @@ import msgspec
 from nautilus.clock import TestClock, TimeEvent
 from nautilus.engines.base import Engine
 from nautilus.engines.marketdata.admission import MarketEvent
-from nautilus.engines.marketdata.bars import BarSpec, aggregate_columns
+from nautilus.engines.marketdata.bar_columns import fill_bars
+from nautilus.engines.marketdata.bar_rule import BarRule
 from nautilus.engines.marketdata.book_replay import replay_ladder
 from nautilus.engines.marketdata.feed import FeedSettings, InstrumentFeed, MarketFeed
 from nautilus.engines.marketdata.fundamental import NewsParameters
@@ -54,7 +55,7 @@ class MarketDataEngine(Engine[MarketDataConfig]):
     prefix = "/marketdata"
     engine_type = EngineType.MARKETDATA
     config_type = MarketDataConfig
-    kernels = (replay_window, replay_ladder, aggregate_columns)
+    kernels = (replay_window, replay_ladder, fill_bars)
     stale_after_seconds = None
 
     def __init__(self, config: MarketDataConfig, context: Context) -> None:
@@ -66,7 +67,7 @@ class MarketDataEngine(Engine[MarketDataConfig]):
         self.messages_done = 0
         self.recorder = Recorder(self.store.catalog, config.record_capacity) if self._records() else None
         settings = FeedSettings(
-            bars=tuple(BarSpec.parse(text) for text in dict.fromkeys(config.bars)),
+            bars=tuple(BarRule.parse(text) for text in dict.fromkeys(config.bars)),
             depth_levels=config.depth_levels,
             depth_interval_ns=config.depth_interval_ms * 1_000_000,
             trades_kept=config.trades_kept,

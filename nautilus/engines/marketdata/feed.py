@@ -9,7 +9,9 @@ from typing import Any
 import msgspec
 
 from nautilus.engines.marketdata.admission import Door, MarketEvent
-from nautilus.engines.marketdata.bars import NEVER_NS, BarAggregator, BarSpec
+from nautilus.engines.marketdata.bar_builder import BarBuilder
+from nautilus.engines.marketdata.bar_policy import LatePolicy
+from nautilus.engines.marketdata.bar_rule import NEVER_NS, BarRule
 from nautilus.engines.marketdata.order_book import OrderBook
 from nautilus.engines.marketdata.recorder import BAR_KIND_PREFIX, BOOK_KIND, QUOTE_KIND, TRADE_KIND, Recorder
 from nautilus.model import Bar, BookDelta, BookDepth, InstrumentRegistry, Quote, Trade, topics
@@ -21,7 +23,7 @@ SPECS_KEPT = 32
 class FeedSettings(msgspec.Struct, frozen=True, kw_only=True):
     """How much is derived and kept of each instrument."""
 
-    bars: tuple[BarSpec, ...] = ()
+    bars: tuple[BarRule, ...] = ()
     depth_levels: int = 10
     depth_interval_ns: int = 100_000_000
     trades_kept: int = 1000
@@ -32,13 +34,13 @@ class InstrumentFeed:
     """Everything current about one instrument."""
 
     __slots__ = (
-        "aggregators",
         "bar_due_ns",
         "bar_topics",
         "bars",
         "book",
         "book_topic",
         "book_ts",
+        "builders",
         "depth_due_ns",
         "depth_pending",
         "depth_topic",
@@ -57,8 +59,8 @@ class InstrumentFeed:
         self.top: tuple[int | None, int, int | None, int] = (None, 0, None, 0)
         self.quote: Quote | None = None
         self.trades: deque[Trade] = deque(maxlen=settings.trades_kept)
-        self.aggregators = [BarAggregator(instrument_id, spec) for spec in settings.bars]
-        self.bars: dict[str, deque[Bar]] = {str(spec): deque(maxlen=settings.bars_kept) for spec in settings.bars}
+        self.builders = [BarBuilder(instrument_id, rule, late=LatePolicy.ADD) for rule in settings.bars]
+        self.bars: dict[str, deque[Bar]] = {str(rule): deque(maxlen=settings.bars_kept) for rule in settings.bars}
         self.bar_due_ns = NEVER_NS
         self.depth_due_ns = 0
         self.depth_pending = False
@@ -75,8 +77,8 @@ class InstrumentFeed:
 
     @property
     def late_trades(self) -> int:
-        """Trades that came after the time bar they belong to."""
-        return sum(aggregator.late for aggregator in self.aggregators)
+        """Trades out of order, of each kind of bar: they count in the bar that was open when they came."""
+        return sum(builder.counts.late_added + builder.counts.late_dropped for builder in self.builders)
 
 
 class MarketFeed:
@@ -195,17 +197,17 @@ class MarketFeed:
             self.recorder.record(TRADE_KIND, trade)
         if relay:
             self._publish(feed.trade_topic, trade)
-        for aggregator in feed.aggregators:
-            for bar in aggregator.update(trade):
+        for builder in feed.builders:
+            for bar in builder.update(trade):
                 self._send_bar(feed, bar)
-            feed.bar_due_ns = min(feed.bar_due_ns, aggregator.due_ns)
+            feed.bar_due_ns = min(feed.bar_due_ns, builder.due_ns)
         self._due_ns = min(self._due_ns, feed.bar_due_ns)
 
     def _close_bars(self, feed: InstrumentFeed, now_ns: int) -> None:
-        for aggregator in feed.aggregators:
-            for bar in aggregator.advance(now_ns):
+        for builder in feed.builders:
+            for bar in builder.advance(now_ns):
                 self._send_bar(feed, bar)
-        feed.bar_due_ns = min((aggregator.due_ns for aggregator in feed.aggregators), default=NEVER_NS)
+        feed.bar_due_ns = min((builder.due_ns for builder in feed.builders), default=NEVER_NS)
 
     def _send_bar(self, feed: InstrumentFeed, bar: Bar) -> None:
         feed.bars[bar.spec].append(bar)
@@ -226,7 +228,7 @@ class MarketFeed:
                 return
             feed.bars[bar.spec] = deque(maxlen=self._settings.bars_kept)
             feed.bar_topics[bar.spec] = topics.bar(bar.spec, feed.instrument_id)
-        feed.aggregators = [aggregator for aggregator in feed.aggregators if aggregator.spec_text != bar.spec]
+        feed.builders = [builder for builder in feed.builders if builder.spec_text != bar.spec]
         if relay:
             self._send_bar(feed, bar)
         else:

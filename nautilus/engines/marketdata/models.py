@@ -7,13 +7,14 @@ from msgspec import Meta
 
 from nautilus.engines.base import EngineConfig
 from nautilus.engines.marketdata.admission import Refusal
-from nautilus.engines.marketdata.bars import SPEC_PATTERN
+from nautilus.engines.marketdata.bar_rule import RULE_PATTERN, BarRule
 from nautilus.engines.marketdata.fundamental import Episode
 from nautilus.engines.marketdata.simulated_market import InstrumentTruth
 from nautilus.engines.marketdata.sources.settings import SourcesConfig
+from nautilus.errors import Invalid
 from nautilus.model import Quality
 
-BarSpecText = Annotated[str, Meta(pattern=SPEC_PATTERN, examples=["60s", "100t", "5000v"])]
+BarSpecText = Annotated[str, Meta(pattern=RULE_PATTERN, examples=["60s", "100t", "5000v", "5000000d", "500vib"])]
 
 
 class MarketDataConfig(EngineConfig, frozen=True, kw_only=True):
@@ -40,7 +41,12 @@ class MarketDataConfig(EngineConfig, frozen=True, kw_only=True):
         Meta(description='Rows of tick files that cannot be true: "refuse" the file, or "skip" and count them.'),
     ] = "refuse"
     bars: Annotated[
-        tuple[BarSpecText, ...], Meta(max_length=16, description="Bars to build: seconds (s), trades (t) or lots (v).")
+        tuple[BarSpecText, ...],
+        Meta(
+            max_length=16,
+            description="Bars to build: seconds (s), trades (t), lots (v), value in ticks times lots (d); imbalance "
+            "(tib, vib, dib) and runs (trb, vrb, drb) with the trades of the first bar.",
+        ),
     ] = ("1s", "60s", "100t", "5000v")
     depth_levels: Annotated[int, Meta(ge=1, le=100, description="Levels of each side in published depth.")] = 10
     depth_interval_ms: Annotated[
@@ -60,6 +66,13 @@ class MarketDataConfig(EngineConfig, frozen=True, kw_only=True):
         Meta(ge=1000, le=100_000_000, description="Events that may wait for the catalog; more are dropped, counted."),
     ] = 1_000_000
     sources: SourcesConfig = SourcesConfig()
+
+    def __post_init__(self) -> None:
+        for text in self.bars:
+            try:
+                BarRule.parse(text)
+            except Invalid as error:
+                raise Invalid("bars", f"{text}: {error.reason}") from None
 
 
 class QuoteView(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 from msgspec import Meta
 
 from nautilus.engines.marketdata import views
-from nautilus.engines.marketdata.bars import SPEC_PATTERN
+from nautilus.engines.marketdata.bar_rule import RULE_PATTERN
 from nautilus.engines.marketdata.models import (
     BarView,
     BookView,
@@ -90,7 +90,7 @@ def _current(engine: MarketDataEngine) -> list[Operation]:
         )
 
     async def bars(
-        instrument_id: str, spec: Annotated[str, Meta(pattern=SPEC_PATTERN)] = "60s", limit: Count = 100
+        instrument_id: str, spec: Annotated[str, Meta(pattern=RULE_PATTERN)] = "60s", limit: Count = 100
     ) -> list[BarView]:
         """The latest completed bars of one instrument and specification, oldest first."""
         feed, known = feed_of(instrument_id), engine.instruments[instrument_id]

@@ -23,7 +23,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from nautilus.engines.marketdata.bars import BarKind, BarSpec
+from nautilus.engines.marketdata.bar_rule import BarRule, Criterion
 from nautilus.engines.marketdata.delimited import converted, read_table
 from nautilus.errors import Invalid
 from nautilus.model import BarColumns, Instrument, QuoteColumns, TradeColumns
@@ -185,8 +185,8 @@ def read_bars(path: Path, instrument: Instrument, spec: str, policy: Policy = "r
     volume = rows.steps("volume", price=False, smallest=0)
     buy = rows.steps("buy_volume", price=False, smallest=0) if "buy_volume" in rows else np.zeros_like(volume)
     count = _whole(rows, "trade_count") if "trade_count" in rows else np.zeros_like(volume)
-    parsed = BarSpec.parse(spec)
-    step = parsed.step if parsed.kind is BarKind.TIME else 0
+    parsed = BarRule.parse(spec)
+    step = parsed.step if parsed.criterion is Criterion.TIME else 0
     begin = rows.times("ts_open") if "ts_open" in rows else time - step
     rows.refuse("high", high < np.maximum(opened, close), "high is not the highest")
     rows.refuse("low", low > np.minimum(opened, close), "low is not the lowest")

@@ -4,8 +4,7 @@ import pytest
 
 from nautilus.engines.marketdata.bar_builder import BarBuilder
 from nautilus.engines.marketdata.bar_policy import BarCounts, LatePolicy, SessionTimes
-from nautilus.engines.marketdata.bar_rule import BarRule
-from nautilus.engines.marketdata.bars import NEVER_NS
+from nautilus.engines.marketdata.bar_rule import NEVER_NS, BarRule
 from nautilus.errors import Invalid
 from nautilus.model import Side, Trade
 
@@ -149,3 +148,27 @@ def test_a_refused_trade_changes_nothing():
     with pytest.raises(Invalid, match="size_lots"):
         builder.update(_trade(6, 10, 0))
     assert builder.current() == before
+
+
+def test_a_trade_on_the_boundary_opens_the_next_time_bar_and_empty_intervals_have_none():
+    builder = BarBuilder("X.Y", BarRule.parse("1s"))
+    assert builder.due_ns == NEVER_NS
+    assert builder.update(Trade("X.Y", 100, 1, Side.BUY, 1, 999_999_999, 999_999_999)) == ()
+    assert builder.due_ns == 1_000_000_000
+    (bar,) = builder.update(Trade("X.Y", 100, 1, Side.BUY, 1, 1_000_000_000, 1_000_000_000))
+    assert (bar.ts_open, bar.ts_event, bar.ts_init, bar.trade_count) == (0, 1_000_000_000, 1_000_000_000, 1)
+    assert builder.advance(1_999_999_999) == ()
+    assert len(builder.advance(2_000_000_000)) == 1
+    assert builder.advance(10_000_000_000) == ()
+
+
+def test_a_trade_larger_than_volume_bars_is_split_over_them_exactly():
+    builder = BarBuilder("X.Y", BarRule.parse("10v"))
+    assert builder.update(Trade("X.Y", 50, 4, Side.SELL, 1, 1, 1)) == ()
+    bars = builder.update(Trade("X.Y", 60, 27, Side.BUY, 2, 2, 2))
+    assert [(bar.volume_lots, bar.buy_lots, bar.open_ticks, bar.trade_count) for bar in bars] == [
+        (10, 6, 50, 2),
+        (10, 10, 60, 1),
+        (10, 10, 60, 1),
+    ]
+    assert builder.current().volume_lots == 1

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nautilus.checks import check_kernel
-from nautilus.engines.marketdata import BarAggregator, BarSpec, find_days, read_day
+from nautilus.engines.marketdata import find_days, read_day
 from nautilus.engines.marketdata.bar_builder import BarBuilder
 from nautilus.engines.marketdata.bar_columns import build_bars, fill_bars
 from nautilus.engines.marketdata.bar_policy import LatePolicy, SessionTimes
@@ -88,14 +88,6 @@ def test_no_bar_is_outside_of_a_session_or_crosses_its_close(rows, sessions, tex
         session = sessions.index(begin)
         assert session >= 0
         assert begin <= end <= sessions.closes[session]
-
-
-@given(ROWS, st.sampled_from(["1s", "7s", "1t", "3t", "1v", "37v"]))
-def test_in_order_and_without_sessions_bars_are_those_of_the_aggregator(rows, text):
-    columns = _columns([(price, size, side, abs(wait)) for price, size, side, wait in rows])
-    aggregator = BarAggregator("X.Y", BarSpec.parse(text))
-    bars = _one_by_one(columns, aggregator, 500 * SECOND)
-    _assert_same(build_bars(columns, BarRule.parse(text), until_ns=500 * SECOND)[0], bars)
 
 
 @given(ROWS, st.integers(1, 5000))

@@ -3,7 +3,7 @@ import asyncio
 import pytest
 
 from nautilus.clock import LiveClock, TestClock
-from nautilus.engines.marketdata import BarSpec, aggregate, find_days, read_day, replay_deltas
+from nautilus.engines.marketdata import BarRule, build_bars, find_days, read_day, replay_deltas
 from nautilus.engines.marketdata.engine import MarketDataEngine, replay_speed
 from nautilus.engines.marketdata.recorder import read_recorded
 from nautilus.errors import Invalid, NotFound, NotReady
@@ -203,7 +203,7 @@ def test_kernels_compiled_at_the_start_are_those_that_data_need_later(folder):
     before = [len(kernel.compiled.signatures) for kernel in MarketDataEngine.kernels]
     day = _day(folder)
     replay_deltas(day.deltas()[0])
-    aggregate(day.trades(), BarSpec.parse("5v"))
+    build_bars(day.trades(), BarRule.parse("5v"))
     assert [len(kernel.compiled.signatures) for kernel in MarketDataEngine.kernels] == before
 
 

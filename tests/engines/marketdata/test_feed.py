@@ -1,6 +1,6 @@
 import pytest
 
-from nautilus.engines.marketdata.bars import BarSpec
+from nautilus.engines.marketdata import BarRule
 from nautilus.engines.marketdata.feed import SPECS_KEPT, FeedSettings, MarketFeed
 from nautilus.model import Bar, BookDelta, BookDepth, InstrumentRegistry, Quote, Side, Trade
 from nautilus.testing import make_instrument, make_quote, make_trade
@@ -26,8 +26,8 @@ def feed(sent):
     registry = InstrumentRegistry()
     for name in ("TEST.SIM", "OTHER.SIM"):
         registry.add(make_instrument(name))
-    specs = tuple(BarSpec.parse(text) for text in ("1s", "2t"))
-    return MarketFeed(sent, registry, FeedSettings(bars=specs, depth_levels=2, trades_kept=3, bars_kept=4))
+    rules = tuple(BarRule.parse(text) for text in ("1s", "2t"))
+    return MarketFeed(sent, registry, FeedSettings(bars=rules, depth_levels=2, trades_kept=3, bars_kept=4))
 
 
 def _delta(side, price, lots, time=0, *, last=True, name="TEST.SIM"):
